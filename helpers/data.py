@@ -1,0 +1,344 @@
+"""MNIST and CIFAR-10 where they can be had, real handwritten digits from scikit-learn where they cannot.
+
+`load(name)` looks in the data folder, then downloads, then falls back to the embedded default, and says which.
+From a shell, for whoever carries the data into a room without a network:
+
+    python -m helpers.data fetch             download both data sets into the data folder
+    python -m helpers.data check             what is in the data folder, and is it sound?
+    python -m helpers.data pack FOLDER       copy sound data sets to FOLDER, for COURSE_DATA=FOLDER elsewhere
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+__all__ = ["Dataset", "DatasetError", "folder", "load"]
+
+CONTACT_SECONDS, STALL_SECONDS = 5.0, 15.0  # how long to wait for a first answer, and for the next piece
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+SHAPES = {"mnist": (60_000, 10_000, (28, 28)), "cifar10": (50_000, 10_000, (32, 32, 3))}
+HOSTS = {
+    "mnist": "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+    "cifar10": "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+}
+TITLES = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+STAND_IN = {"mnist": "digits", "cifar10": "digits_rgb"}
+# SHA-256 over the raw bytes of the four arrays, in the order of ARRAYS -> what they are
+KNOWN = {
+    "mnist": {"06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16": "MNIST"},
+    "cifar10": {"1920d6c521da8b419126f6302a0d32e3db3cc26b1d4584e5b75697a6fec8badf": "CIFAR-10 (JPEG copy)"},
+}
+
+
+class DatasetError(Exception):
+    """A data file that is missing, broken or not what its name says; the message is for people."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and labels, with a sentence that says where they come from.
+
+    x: uint8, (examples, height, width, channels), 0 to 255. y: int64, (examples,), classes 0 to 9.
+    """
+
+    name: str
+    x_train: NDArray[np.uint8]
+    y_train: NDArray[np.int64]
+    x_test: NDArray[np.uint8]
+    y_test: NDArray[np.int64]
+    source: str
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        height, width, channels = self.x_train.shape[1:]
+        return height, width, channels
+
+    def subset(self, train: int, test: int | None = None) -> Dataset:
+        """The first ``train`` training and ``test`` test images (all there are, if fewer); ``source`` says so."""
+        if train < 1 or (test is not None and test < 1):
+            raise ValueError(f"a subset needs at least one image, got train={train}, test={test}")
+        small = replace(
+            self,
+            x_train=self.x_train[:train],
+            y_train=self.y_train[:train],
+            x_test=self.x_test[:test],
+            y_test=self.y_test[:test],
+        )
+        if len(small.x_train) == len(self.x_train) and len(small.x_test) == len(self.x_test):
+            return self
+        return replace(
+            small, source=f"{self.source}, {len(small.x_train):,} training and {len(small.x_test):,} test images"
+        )
+
+    def scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and standard deviation of the training pixels, per channel: ``(x - mean) / std`` is standardised."""
+        # float64 accumulators: a float32 sum over 150 million pixels loses digits
+        mean = self.x_train.mean(axis=(0, 1, 2), dtype=np.float64)
+        std = self.x_train.std(axis=(0, 1, 2), dtype=np.float64)
+        return mean.astype(np.float32), np.maximum(std, 1e-6).astype(np.float32)
+
+
+def folder() -> Path:
+    """The data folder: ``COURSE_DATA`` when set, else one in the user's cache."""
+    named = os.environ.get("COURSE_DATA")
+    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("learning-rate-schedules"))
+
+
+def load(name: str, *, download: bool = True) -> Dataset:
+    """Load "mnist", "cifar10", or one of the embedded sets "digits" (28x28x1) and "digits_rgb" (32x32x3).
+
+    Looks in the data folder, then downloads into it, then falls back to the embedded default, with a printed line
+    for whatever did not go as planned. A broken file is set aside, never used and never overwritten.
+    Raises ``ValueError`` for another name.
+
+    >>> digits = load("digits")
+    >>> digits.x_train.shape, digits.x_test.shape
+    ((1437, 28, 28, 1), (360, 28, 28, 1))
+    >>> digits.source
+    "scikit-learn's handwritten digits (8x8, enlarged)"
+    """
+    if name in STAND_IN.values():
+        return _embedded(name)
+    if name not in SHAPES:
+        raise ValueError(f"unknown data set {name!r}: choose from {', '.join([*SHAPES, *STAND_IN.values()])}")
+    path = folder() / f"{name}.npz"
+    try:
+        if path.exists():
+            return _read(name, path)
+    except DatasetError as problem:
+        print(f"{problem}; {_set_aside(path)}")
+    try:
+        if download:
+            fetch(name)
+            return _read(name, path)
+        reason = f"{path.name} is not in the data folder"
+    except DatasetError as problem:
+        reason = str(problem)
+    stand_in = _embedded(STAND_IN[name])
+    print(f"{reason}. Using {stand_in.source} in its place: results are not comparable with {TITLES[name]}.")
+    return stand_in
+
+
+# ------------------------------------------------------------------------------------------ files
+def _read(name: str, path: Path) -> Dataset:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in ARRAYS}
+            claimed = str(stored["source"]) if "source" in stored else None
+            fingerprint = str(stored["fingerprint"]) if "fingerprint" in stored else None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(
+            f"{path.name} cannot be read ({type(error).__name__}: truncated or not a data file)"
+        ) from None
+    _check_arrays(name, path, arrays)
+    found = _fingerprint(arrays)
+    if fingerprint not in (None, found) or (name == "mnist" and found not in KNOWN[name]):
+        raise DatasetError(f"{path.name} has been changed: its content does not match its fingerprint")
+    source = claimed if fingerprint else KNOWN[name].get(found, f"{TITLES[name]} (copy of unknown origin)")
+    return _dataset(name, arrays, source or TITLES[name])
+
+
+def _check_arrays(name: str, path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    train, test, image = SHAPES[name]
+    wanted = {"x_train": (train, *image), "y_train": (train,), "x_test": (test, *image), "y_test": (test,)}
+    for key, shape in wanted.items():
+        array = arrays[key]
+        if array.shape != shape or array.dtype.kind not in "ui":
+            raise DatasetError(f"{path.name} is not {TITLES[name]}: {key} is {array.dtype}{array.shape}, not {shape}")
+    if (
+        min(arrays["y_train"].min(), arrays["y_test"].min()) < 0
+        or max(arrays["y_train"].max(), arrays["y_test"].max()) > 9
+    ):
+        raise DatasetError(f"{path.name} is not {TITLES[name]}: labels outside 0 to 9")
+
+
+def _fingerprint(arrays: dict[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for key in ARRAYS:
+        digest.update(np.ascontiguousarray(arrays[key], dtype=np.uint8).tobytes())
+    return digest.hexdigest()
+
+
+def _set_aside(path: Path) -> str:
+    """Rename a broken file so that it is neither used nor lost; say what was done."""
+    for number in range(1, 1000):
+        aside = path.with_name(f"{path.name}.broken-{number}")
+        if not aside.exists():
+            break
+    try:
+        os.replace(path, aside)
+    except OSError as error:
+        return f"it could not be moved ({error.strerror}) and is ignored"
+    return f"it was set aside as {aside.name}"
+
+
+def fetch(name: str) -> Path:
+    """Download ``name`` through ``keras.datasets`` into the data folder, whole or not at all (``DatasetError``)."""
+    _contact(HOSTS[name])
+    from . import runtime
+
+    with runtime.frameworks():
+        import keras
+
+    print(f"downloading {TITLES[name]} ...", file=sys.stderr)
+    before = socket.getdefaulttimeout()
+    try:
+        socket.setdefaulttimeout(STALL_SECONDS)
+        (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # whatever keras, urllib or tarfile raise: the reader needs one sentence
+        raise DatasetError(f"{TITLES[name]} could not be downloaded ({error})") from None
+    finally:
+        socket.setdefaulttimeout(before)
+    arrays = dict(zip(ARRAYS, (x_train, y_train.reshape(-1), x_test, y_test.reshape(-1)), strict=True))
+    return _write(name, arrays, TITLES[name])
+
+
+def _contact(url: str) -> None:
+    """Fail within seconds where there is no network, instead of waiting for TCP to give up."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=CONTACT_SECONDS):
+            pass
+    except OSError as error:
+        host = url.split("/")[2]
+        raise DatasetError(f"{host} cannot be reached ({getattr(error, 'reason', error)})") from None
+
+
+def _write(name: str, arrays: dict[str, NDArray[Any]], source: str) -> Path:
+    path = folder() / f"{name}.npz"
+    _check_arrays(name, path, arrays)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{name}-", suffix=".part", delete=False) as part:
+            try:
+                stamp: dict[str, Any] = {"source": np.array(source), "fingerprint": np.array(_fingerprint(arrays))}
+                np.savez_compressed(part, **(arrays | stamp))
+                part.close()
+                os.replace(part.name, path)
+            except BaseException:
+                Path(part.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise DatasetError(f"{path.name} could not be written to the data folder ({error.strerror})") from None
+    return path
+
+
+# --------------------------------------------------------------------------------------- contents
+def _dataset(name: str, arrays: dict[str, NDArray[Any]], source: str) -> Dataset:
+    x_train, x_test = (arrays[key].astype(np.uint8, copy=False) for key in ("x_train", "x_test"))
+    if x_train.ndim == 3:  # grey images come without a channel
+        x_train, x_test = x_train[..., np.newaxis], x_test[..., np.newaxis]
+    return Dataset(name, x_train, arrays["y_train"].astype(np.int64), x_test, arrays["y_test"].astype(np.int64), source)
+
+
+def _embedded(name: str) -> Dataset:
+    """scikit-learn's 1,797 real 8x8 digits: enlarged to 28x28, or coloured on procedural backgrounds at 32x32."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    size = 28 if name == "digits" else 32
+    ink = [Image.fromarray((image.reshape(8, 8) * (255 / 16)).astype(np.uint8)) for image in images]
+    x = np.stack([np.asarray(image.resize((size, size), Image.Resampling.BICUBIC)) for image in ink])[..., np.newaxis]
+    source = "scikit-learn's handwritten digits (8x8, enlarged)"
+    if name == "digits_rgb":
+        x, source = _coloured(x), "scikit-learn's handwritten digits on coloured backgrounds"
+    order = np.random.default_rng(0).permutation(len(x))
+    train, test = order[:1437], order[1437:]
+    arrays = {"x_train": x[train], "y_train": labels[train], "x_test": x[test], "y_test": labels[test]}
+    return _dataset(name, arrays, source)
+
+
+def _coloured(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Blend each digit, in a colour of its own, over a smooth two-colour background."""
+    rng = np.random.default_rng(1)
+    count, size = ink.shape[:2]
+    yy, xx = np.mgrid[0:size, 0:size] / size
+    one_each = (count, 1, 1)
+    angle, phase, speed = (
+        rng.uniform(0, 2 * np.pi, one_each),
+        rng.uniform(0, 2 * np.pi, one_each),
+        rng.uniform(2, 9, one_each),
+    )
+    wave = np.sin(speed * (np.cos(angle) * xx + np.sin(angle) * yy) + phase)
+    mix = (wave[..., None] + 1) / 2
+    one, two, pen = (rng.uniform(0, 255, (count, 1, 1, 3)) for _ in range(3))
+    background = mix * one + (1 - mix) * two
+    opacity = ink / 255
+    return (opacity * pen + (1 - opacity) * background).astype(np.uint8)
+
+
+# ---------------------------------------------------------------------------------------- command
+def _state(name: str) -> tuple[bool, str]:
+    path = folder() / f"{name}.npz"
+    if not path.exists():
+        return False, f"{name}: not in {folder()}"
+    try:
+        return True, f"{name}: {_read(name, path).source}, sound"
+    except DatasetError as problem:
+        return False, f"{name}: {problem}"
+
+
+def _pack(target: Path) -> int:
+    sound = [name for name in SHAPES if _state(name)[0]]
+    if not sound:
+        print(f"nothing to pack: no sound data set in {folder()}")
+        return 1
+    target.mkdir(parents=True, exist_ok=True)
+    for name in sound:
+        part = target / f".{name}.part"
+        shutil.copyfile(folder() / f"{name}.npz", part)
+        os.replace(part, target / f"{name}.npz")
+        print(f"{name}: copied to {target}")
+    return 0
+
+
+def _fetch_all() -> int:
+    failed = 0
+    for name in SHAPES:
+        sound, text = _state(name)
+        path = folder() / f"{name}.npz"
+        try:
+            if not sound and path.exists():
+                print(f"{text}; {_set_aside(path)}")
+            print(text if sound else f"{name}: fetched to {fetch(name)}")
+        except DatasetError as problem:
+            failed += 1
+            print(f"{name}: {problem}")
+    return failed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run ``python -m helpers.data``; the exit status counts what is missing."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.data", description="The course's data folder.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("fetch", help="download MNIST and CIFAR-10 into the data folder")
+    commands.add_parser("check", help="say what is in the data folder")
+    commands.add_parser("pack", help="copy sound data sets elsewhere").add_argument("folder", type=Path)
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "fetch":
+        return _fetch_all()
+    if chosen.command == "pack":
+        return _pack(chosen.folder)
+    states = [_state(name) for name in SHAPES]
+    print("\n".join(text for _, text in states))
+    return sum(not sound for sound, _ in states)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

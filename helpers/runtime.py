@@ -1,0 +1,107 @@
+"""What every lesson starts with: the budget, the device, Keras's backend, and imports that print nothing.
+
+Importing this module imports no framework. `frameworks()` must come before the first `import keras`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from typing import TypeVar
+
+__all__ = ["budget", "by_budget", "device", "environment", "frameworks", "version"]
+
+BUDGETS = ("smoke", "cpu", "gpu")
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def frameworks() -> Iterator[None]:
+    """Choose Keras's backend, then import frameworks inside the block without TensorFlow's start-up chatter.
+
+    The one place where the backend is chosen. ``KERAS_BACKEND`` wins when it is set. Otherwise Keras runs on PyTorch
+    where PyTorch has an NVIDIA card, and on TensorFlow where it has none: one environment cannot hold the CUDA
+    libraries of both. TensorFlow is asked to take GPU memory as it needs it, so both frameworks fit on one card.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    if "KERAS_BACKEND" not in os.environ:
+        import torch
+
+        os.environ["KERAS_BACKEND"] = "torch" if torch.cuda.is_available() else "tensorflow"
+    with _quiet_stderr():
+        yield
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Silence file descriptor 2, where C++ libraries write, not Python's ``sys.stderr``."""
+    sys.stderr.flush()
+    keep, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        yield
+    finally:
+        os.dup2(keep, 2)
+        os.close(keep)
+        os.close(sink)
+
+
+def device() -> str:
+    """PyTorch's best device here: "cuda", "mps" or "cpu"."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def budget() -> str:
+    """How much to compute: "smoke" (tests), "cpu" (a laptop, minutes a lesson) or "gpu" (full size).
+
+    ``COURSE_BUDGET`` when set, else "gpu" where there is an NVIDIA card and "cpu" elsewhere.
+    Raises ``ValueError`` when ``COURSE_BUDGET`` is none of the three.
+    """
+    chosen = os.environ.get("COURSE_BUDGET") or ("gpu" if device() == "cuda" else "cpu")
+    if chosen not in BUDGETS:
+        raise ValueError(f"COURSE_BUDGET must be one of {', '.join(BUDGETS)}, got {chosen!r}")
+    return chosen
+
+
+def by_budget(*, smoke: T, cpu: T, gpu: T) -> T:
+    """Pick the value that belongs to the budget.
+
+    >>> os.environ["COURSE_BUDGET"] = "smoke"
+    >>> by_budget(smoke=1, cpu=3, gpu=30)
+    1
+    """
+    return {"smoke": smoke, "cpu": cpu, "gpu": gpu}[budget()]
+
+
+def environment() -> dict[str, str]:
+    """What this lesson runs on: versions, device, Keras's backend, budget. Ready to print as a table."""
+    import keras
+    import torch
+
+    name = torch.cuda.get_device_name() if device() == "cuda" else {"mps": "Apple GPU"}.get(device(), "CPU")
+    backend = keras.backend.backend()
+    return {
+        "Python": platform.python_version(),
+        "PyTorch": f"{version('torch')} on {name}",
+        "Keras": f"{version('keras')} on {backend} {version(backend)}",
+        "NumPy": version("numpy"),
+        "budget": budget(),
+    }
+
+
+def version(package: str) -> str:
+    """Installed version of a package; of TensorFlow under whichever name it was installed."""
+    names = ("tensorflow", "tensorflow-cpu") if package == "tensorflow" else (package,)
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    raise importlib.metadata.PackageNotFoundError(package)

@@ -1,0 +1,306 @@
+"""Train in either framework and keep what really happened: `fit_torch` and `fit_keras` return a `Run`.
+
+Both see the same batches in the same order, standardise the images in the same way, and drop the last, smaller batch,
+so that every update is made with `batch_size` images. Divergence is a result (`run.diverged`), not a crash.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler
+from tqdm.auto import tqdm
+
+from . import runtime
+from .data import Dataset
+from .schedules import Schedule
+
+__all__ = ["Run", "assert_trace", "batches", "fit_keras", "fit_torch", "updates_per_epoch"]
+
+EVALUATION_BATCH = 1000
+
+
+@dataclass
+class Run:
+    """One training run as it really was. Row k of the traces belongs to update k, counted from 0.
+
+    learning_rates, momenta: what the optimizer held, read back before each update (PyTorch) or noted inside the
+    compiled step (Keras, with an optimizer of ``for_keras``); momentum is NaN where nothing reliable can be read.
+    losses: the loss of each batch, before its update. evaluations: on the test set, after so many ``updates``.
+    """
+
+    framework: str
+    source: str
+    seed: int
+    batch_size: int
+    updates_per_epoch: int
+    device: str
+    versions: dict[str, str]
+    learning_rates: list[float] = field(default_factory=list)
+    momenta: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    diverged: bool = False
+
+    @property
+    def accuracy(self) -> float:
+        """Test accuracy after the last update, between 0 and 1; NaN when the run diverged."""
+        return math.nan if self.diverged or not self.evaluations else self.evaluations[-1]["accuracy"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; ``Run(**data)`` reads it back."""
+        return asdict(self)
+
+
+def updates_per_epoch(examples: int, batch_size: int) -> int:
+    """Updates in one pass over the data when the last, smaller batch is dropped.
+
+    Raises ``ValueError`` when not even one batch fits.
+
+    >>> updates_per_epoch(60_000, 128)
+    468
+    """
+    if batch_size < 1 or examples < batch_size:
+        raise ValueError(f"a batch must hold 1 to {examples} of the {examples} examples, got batch_size={batch_size}")
+    return examples // batch_size
+
+
+def batches(examples: int, batch_size: int, epochs: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Indices of every batch of a run, reshuffled each epoch, the same for both frameworks."""
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    rng, count = np.random.default_rng(seed), updates_per_epoch(examples, batch_size)
+    for _ in range(epochs):
+        yield from rng.permutation(examples)[: count * batch_size].reshape(count, batch_size)
+
+
+def _bar(total: int, label: str) -> tqdm:
+    """A progress bar for runs of more than two seconds; TQDM_DISABLE=1 silences it."""
+    return tqdm(total=total, desc=label, unit="update", delay=2, leave=False)
+
+
+# ---------------------------------------------------------------------------------------- PyTorch
+def fit_torch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    dataset: Dataset,
+    *,
+    epochs: int = 1,
+    batch_size: int = 128,
+    seed: int = 0,
+    scheduler: LRScheduler | None = None,
+    device: str | None = None,
+) -> Run:
+    """Train ``model`` on ``dataset`` and record the rates the optimizer held at every update.
+
+    Give the optimizer its schedule with ``for_torch.drive`` before; or pass a torch ``scheduler`` here, which is
+    then stepped after every update. device: "cuda", "mps" or "cpu"; the best there is by default.
+    """
+    device = device or runtime.device()
+    model.to(device).train()
+    mean, std = (torch.from_numpy(value).to(device) for value in dataset.scaling())
+    x, y = torch.from_numpy(dataset.x_train).to(device), torch.from_numpy(dataset.y_train).to(device)
+
+    def images(raw: torch.Tensor) -> torch.Tensor:
+        return ((raw.float() - mean) / std).permute(0, 3, 1, 2)
+
+    run = _start("PyTorch", dataset, batch_size, seed, device, torch=torch.__version__)
+    with _bar(epochs * run.updates_per_epoch, "PyTorch") as bar:
+        for indices in batches(len(x), batch_size, epochs, seed):
+            chosen = torch.from_numpy(indices).to(device)
+            loss = functional.cross_entropy(model(images(x[chosen])), y[chosen])
+            run.losses.append(loss.item())
+            if not math.isfinite(run.losses[-1]):
+                run.diverged = True
+                break
+            optimizer.zero_grad()
+            loss.backward()
+            rate, momentum = _held(optimizer)
+            run.learning_rates.append(rate)
+            run.momenta.append(momentum)
+            optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
+            bar.update()
+            if len(run.losses) % run.updates_per_epoch == 0:
+                run.evaluations.append(_evaluate_torch(model, dataset, images, device, len(run.losses)))
+    return _finish(run)
+
+
+def _held(optimizer: torch.optim.Optimizer) -> tuple[float, float]:
+    group = optimizer.param_groups[0]
+    momentum = group["momentum"] if "momentum" in group else group.get("betas", (math.nan,))[0]
+    return float(group["lr"]), float(momentum)
+
+
+@torch.no_grad()
+def _evaluate_torch(model: nn.Module, dataset: Dataset, images: Any, device: str, updates: int) -> dict[str, float]:
+    model.eval()
+    correct = loss = 0.0
+    for start in range(0, len(dataset.x_test), EVALUATION_BATCH):
+        part = slice(start, start + EVALUATION_BATCH)
+        logits = model(images(torch.from_numpy(dataset.x_test[part]).to(device)))
+        labels = torch.from_numpy(dataset.y_test[part]).to(device)
+        loss += functional.cross_entropy(logits, labels, reduction="sum").item()
+        correct += (logits.argmax(1) == labels).sum().item()
+    model.train()
+    return {"updates": updates, "loss": loss / len(dataset.x_test), "accuracy": correct / len(dataset.x_test)}
+
+
+# ------------------------------------------------------------------------------------------ Keras
+def fit_keras(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    dataset: Dataset,
+    *,
+    epochs: int = 1,
+    batch_size: int = 128,
+    seed: int = 0,
+    jit_compile: bool | str = False,
+    callbacks: tuple[keras.callbacks.Callback, ...] = (),
+) -> Run:
+    """Compile ``model`` with ``optimizer``, train it with ``model.fit`` and record the rates of every update.
+
+    An optimizer of ``for_keras`` notes inside the compiled step what it uses. Of any other the learning rate is read
+    before each update, and momentum is NaN: the attribute may not be what the compiled step uses.
+    """
+    keras.utils.set_random_seed(seed)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=jit_compile)
+    backend = keras.backend.backend()
+    run = _start(f"Keras ({backend})", dataset, batch_size, seed, _keras_device(), keras=keras.__version__)
+    run.versions[backend] = runtime.version(backend)
+    with _bar(epochs * run.updates_per_epoch, "Keras") as bar:
+        recorder = _Recorder(run, dataset, bar)
+        train = _Batches(dataset, epochs, batch_size, seed)
+        tempo = {"epochs": epochs, "steps_per_epoch": run.updates_per_epoch, "shuffle": False}
+        model.fit(train, **tempo, verbose=0, callbacks=[recorder, *callbacks])
+    return _finish(run)
+
+
+def _keras_device() -> str:
+    if keras.backend.backend() == "torch":
+        return runtime.device()
+    return "gpu" if any("gpu" in name.lower() for name in keras.distribution.list_devices()) else "cpu"
+
+
+class _Batches(keras.utils.PyDataset):
+    """The batches of `batches`, standardised, for all epochs in one row."""
+
+    def __init__(self, dataset: Dataset, epochs: int, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self.dataset, (self.mean, self.std) = dataset, dataset.scaling()
+        self.order = list(batches(len(dataset.x_train), batch_size, epochs, seed))
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        chosen = self.order[index]
+        x = (self.dataset.x_train[chosen].astype(np.float32) - self.mean) / self.std
+        return x, self.dataset.y_train[chosen]
+
+
+class _Recorder(keras.callbacks.Callback):
+    """Writes what each update used, and the test metrics after each epoch, into a run."""
+
+    def __init__(self, run: Run, dataset: Dataset, bar: tqdm) -> None:
+        super().__init__()
+        self.run, self.bar = run, bar
+        mean, std = dataset.scaling()
+        self.x_test, self.y_test = (dataset.x_test.astype(np.float32) - mean) / std, dataset.y_test
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.model.reset_metrics()  # Keras reports the mean since the last reset: make that this batch
+        optimizer = self.model.optimizer
+        self.before = None
+        if not hasattr(optimizer, "used"):
+            self.before = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.run.losses.append(float(logs["loss"]))
+        if not math.isfinite(self.run.losses[-1]):
+            self.run.diverged = self.model.stop_training = True
+        if self.before is None:
+            used = self.model.optimizer.used()
+            self.run.learning_rates.append(used["learning_rate"])
+            self.run.momenta.append(used["momentum"])
+        else:
+            self.run.learning_rates.append(self.before)
+            self.run.momenta.append(math.nan)
+        self.bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if not self.run.diverged:
+            found = self.model.evaluate(
+                self.x_test, self.y_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True
+            )
+            self.run.evaluations.append({"updates": len(self.run.losses), **found})
+
+
+# ------------------------------------------------------------------------------------------- both
+def _start(framework: str, dataset: Dataset, batch_size: int, seed: int, device: str, **versions: str) -> Run:
+    return Run(
+        framework=framework,
+        source=dataset.source,
+        seed=seed,
+        batch_size=batch_size,
+        updates_per_epoch=updates_per_epoch(len(dataset.x_train), batch_size),
+        device=device,
+        versions={"numpy": np.__version__, **versions},
+        seconds=-time.perf_counter(),
+    )
+
+
+def _finish(run: Run) -> Run:
+    run.seconds += time.perf_counter()
+    return run
+
+
+def assert_trace(run: Run, schedule: Schedule) -> None:
+    """Raise ``AssertionError`` unless every update of ``run`` used the schedule's learning rate and momentum.
+
+    Bit by bit: PyTorch in float64, Keras against the schedule rounded to float32. The message says which update is
+    off, and names the usual reason when it recognises one. Momentum is compared when the schedule has one.
+    """
+    if not run.learning_rates:
+        raise AssertionError("the run made no update")
+    _compare(run, "learning rate", run.learning_rates, schedule)
+    if schedule.momentum is not None:
+        if np.isnan(run.momenta).any():
+            raise AssertionError("momentum was not recorded: use an optimizer of for_keras, which notes what it used")
+        _compare(run, "momentum", run.momenta, schedule.momentum)
+
+
+def _compare(run: Run, what: str, used: list[float], schedule: Schedule) -> None:
+    kind = np.float32 if run.framework.startswith("Keras") else np.float64
+    k, actual = np.arange(len(used)), np.asarray(used, dtype=kind)
+
+    def same_as(steps: NDArray[Any]) -> bool:
+        return bool(np.array_equal(actual, schedule(steps).astype(kind)))
+
+    if same_as(k):
+        return
+    expected = schedule(k).astype(kind)
+    first = int(np.flatnonzero(actual != expected)[0])
+    hint = ""
+    if np.all(actual == actual[0]):
+        hint = f" It never moved: all {len(used)} updates used {actual[0]:g}."
+    elif same_as(k // run.updates_per_epoch):
+        hint = " It moved once per epoch: the schedule was stepped per epoch instead of per update."
+    elif same_as(k + 1):
+        hint = " Every update used the next one's value: the schedule is one step ahead."
+    elif same_as(np.maximum(k - 1, 0)):
+        hint = " Every update used the previous one's value: the schedule is one step behind."
+    raise AssertionError(f"update {first} used {what} {actual[first]:g}, the schedule says {expected[first]:g}.{hint}")
