@@ -102,8 +102,8 @@ def _initialise(model: nn.Module, seed: int) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     weighted = [module for module in model.modules() if isinstance(module, (nn.Linear, nn.Conv2d))]
     for module in weighted:
-        gain = "linear" if module is weighted[-1] else "relu"
-        nn.init.kaiming_uniform_(module.weight, nonlinearity=gain, generator=generator)
+        last = module is weighted[-1]
+        nn.init.kaiming_uniform_(module.weight, nonlinearity="linear" if last else "relu", generator=generator)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     return model

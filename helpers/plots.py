@@ -1,0 +1,203 @@
+"""Every figure of the course, in one quiet house style: colour-blind safe, labelled, readable at notebook width.
+
+Each function returns a figure; `show(figure, alt)` puts it into the notebook together with its description in words.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from .schedules import Schedule
+from .training import Run
+
+__all__ = ["comparison", "lr_and_momentum", "runs", "schedules", "show"]
+
+# Okabe & Ito's colours, in an order whose neighbours also differ in lightness; dashes tell them apart in grey
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.5, 1.2)),
+    (0, (6, 1.5, 1.5, 1.5)),
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.5, 1.2)),
+)
+STYLE: dict[Any, Any] = {
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+    "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=DASHES),
+}
+WIDTH = 7.2  # inches: what a notebook column shows without scaling
+
+
+def style() -> AbstractContextManager[None]:
+    """The house style, for a figure drawn in a notebook: ``with plots.style(): ...``."""
+    return mpl.rc_context(STYLE)
+
+
+def panels(columns: int = 1, height: float = 2.9, **options: Any) -> tuple[Figure, list[Axes]]:
+    """An empty figure of notebook width with ``columns`` panels side by side, in the house style."""
+    with style():
+        figure = Figure(figsize=(WIDTH, height))
+        axes = figure.subplots(1, columns, squeeze=False, **options)
+    return figure, list(axes[0])
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Display ``figure`` in a notebook. ``alt`` says in words what it shows; readers without the picture get that."""
+    from IPython.display import display
+
+    if len(alt) < 20:
+        raise ValueError(f"describe the figure in a sentence, got {alt!r}")
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="png")
+    picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+    display({"image/png": picture, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+# -------------------------------------------------------------------------------------- schedules
+def _steps(schedule: Schedule, steps: int | None) -> NDArray[np.int64]:
+    if steps is None and schedule.steps == float("inf"):
+        raise ValueError("a schedule without an end needs steps=...")
+    return np.arange(int(schedule.steps) + 1 if steps is None else steps)
+
+
+def schedules(named: Mapping[str, Schedule], steps: int | None = None, *, log: bool = False, title: str = "") -> Figure:
+    """Draw learning rates against the number of updates made.
+
+    named: label -> schedule. steps: how far to draw, needed for schedules that never end. log: logarithmic rates.
+
+    >>> from helpers.schedules import cosine, linear
+    >>> figure = schedules({"cosine": cosine(0.1, 100), "linear": linear(0.1, 0.0, 100)})
+    >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
+    ('updates made, k', 'learning rate')
+    """
+    if not named:
+        raise ValueError("nothing to draw: give at least one schedule")
+    figure, (axis,) = panels()
+    with style():
+        for label, schedule in named.items():
+            k = _steps(schedule, steps)
+            axis.plot(k, schedule(k), label=label)
+        axis.set(xlabel="updates made, k", ylabel="learning rate", title=title, yscale="log" if log else "linear")
+        if len(named) > 1:
+            axis.legend()
+    return figure
+
+
+def lr_and_momentum(schedule: Schedule, steps: int | None = None, *, title: str = "") -> Figure:
+    """Draw a schedule's learning rate and, beside it, its momentum.
+
+    >>> from helpers.schedules import one_cycle
+    >>> [axis.get_ylabel() for axis in lr_and_momentum(one_cycle(0.1, 100)).axes]
+    ['learning rate', 'momentum']
+    """
+    if schedule.momentum is None:
+        raise ValueError("this schedule leaves momentum alone: draw it with plots.schedules")
+    k = _steps(schedule, steps)
+    figure, (left, right) = panels(2)
+    with style():
+        left.plot(k, schedule(k))
+        left.set(xlabel="updates made, k", ylabel="learning rate", title=title)
+        right.plot(k, schedule.momentum(k), color=COLOURS[1])
+        right.set(xlabel="updates made, k", ylabel="momentum")
+    return figure
+
+
+# ------------------------------------------------------------------------------------------- runs
+def smooth(values: ArrayLike, window: int) -> NDArray[np.float64]:
+    """Mean of the last ``window`` values at each point (of fewer at the start); as long as ``values``.
+
+    >>> smooth([1, 3, 5, 7], 2).tolist()
+    [1.0, 2.0, 4.0, 6.0]
+    """
+    array = np.asarray(values, dtype=np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(array)])
+    end = np.arange(1, len(array) + 1)
+    start = np.maximum(end - window, 0)
+    return (sums[end] - sums[start]) / (end - start)
+
+
+def runs(named: Mapping[str, Run], *, title: str = "") -> Figure:
+    """Draw, side by side, the learning rate each run really used and its training loss (mean of the last 20 batches).
+
+    The title ends with the data source; a run that diverged is marked in the legend.
+    """
+    if not named:
+        raise ValueError("nothing to draw: give at least one run")
+    figure, (left, right) = panels(2, height=3.2)
+    with style():
+        for label, run in named.items():
+            left.plot(run.learning_rates, label=label)
+            finite = [loss for loss in run.losses if np.isfinite(loss)]
+            right.plot(smooth(finite, 20), label=f"{label} (diverged)" if run.diverged else label)
+        left.set(xlabel="update", ylabel="learning rate used", title=title)
+        right.set(xlabel="update", ylabel="training loss", yscale="log")
+        right.legend()
+        figure.suptitle(" · ".join(dict.fromkeys(run.source for run in named.values())), fontsize=8, color="#555555")
+    return figure
+
+
+def interval(values: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean over the first axis (seeds), and the half-width of its Student-t confidence interval.
+
+    Raises ``ValueError`` for fewer than two seeds: one run has no interval.
+
+    >>> mean, half = interval([[1.0], [2.0], [3.0]])
+    >>> round(float(mean[0]), 3), round(float(half[0]), 3)
+    (2.0, 2.484)
+    """
+    array = np.asarray(values, dtype=np.float64)
+    seeds = array.shape[0] if array.ndim else 0
+    if seeds < 2:
+        raise ValueError(f"an interval needs at least two seeds, got {seeds}")
+    factor = stats.t.ppf((1 + level) / 2, seeds - 1)
+    return array.mean(axis=0), factor * array.std(axis=0, ddof=1) / np.sqrt(seeds)
+
+
+def comparison(
+    x: Sequence[float], named: Mapping[str, ArrayLike], *, xlabel: str, ylabel: str, source: str, title: str = ""
+) -> Figure:
+    """Draw one line per arm through the means over seeds, with a band for the 95 % confidence interval.
+
+    named: label -> array of shape (seeds, len(x)). source: the data the numbers come from.
+    """
+    figure, (axis,) = panels(height=3.2)
+    with style():
+        for colour, (label, values) in zip(COLOURS * 2, named.items(), strict=False):
+            array = np.asarray(values, dtype=np.float64)
+            if array.ndim != 2 or array.shape[1] != len(x):
+                raise ValueError(f"{label}: expected (seeds, {len(x)}) values, got an array of shape {array.shape}")
+            mean, half = interval(array)
+            axis.plot(x, mean, label=f"{label} (n = {len(array)})", color=colour)
+            axis.fill_between(x, mean - half, mean + half, alpha=0.2, color=colour, linewidth=0)
+        axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        axis.legend()
+        figure.suptitle(f"{source} · bands: 95 % intervals of the mean", fontsize=8, color="#555555")
+    return figure

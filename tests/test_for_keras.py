@@ -1,0 +1,259 @@
+"""The Keras adapter, on whichever backend KERAS_BACKEND names: what compiled steps really do, read off the weights.
+
+`test_other_backend.py` runs this file again on the other backend.
+"""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from helpers import schedules as s
+from helpers.for_keras import SGD, Adam, KerasSchedule
+from tests.strategies import any_schedule
+
+BACKEND = keras.backend.backend()
+UPDATES = 24
+ONE_CYCLE = s.one_cycle(0.2, UPDATES)
+MODES = {"plain": {}, "eager": {"run_eagerly": True}}
+if BACKEND == "tensorflow":  # the torch backend has no compiled step on the CPU and refuses steps_per_execution
+    MODES["steps_per_execution"] = {"steps_per_execution": 4}
+    MODES["XLA"] = {"jit_compile": True}
+    MODES["graph"] = {"jit_compile": False}
+
+
+class Quadratic(keras.Model):
+    """Loss = sum(curvature * w^2) / 2, whatever the data: gradients a NumPy reference can compute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = self.add_weight(shape=(3,), initializer="ones", name="w")
+        self.curvature = np.array([1.0, 2.0, 0.5], dtype=np.float32)
+
+    def call(self, x):
+        return ops.sum(ops.convert_to_tensor(self.curvature) * ops.square(self.w)) / 2 + 0 * ops.sum(x)
+
+
+def train(optimizer, updates: int = UPDATES, model: keras.Model | None = None, **options) -> np.ndarray:
+    """Weights after ``updates`` updates on the quadratic."""
+    if model is None:
+        model = Quadratic()
+        model.compile(optimizer=optimizer, loss=lambda y_true, y_pred: y_pred, **options)
+    model.fit(np.zeros((updates, 1)), np.zeros((updates, 1)), batch_size=1, shuffle=False, verbose=0)
+    return ops.convert_to_numpy(model.w)
+
+
+def reference(schedule, *, nesterov: bool = False, torch_rule: bool = False, updates: int = UPDATES) -> np.ndarray:
+    """The same updates in float64 NumPy."""
+    curvature, w, v = np.array([1.0, 2.0, 0.5]), np.ones(3), np.zeros(3)
+    for k in range(updates):
+        lr, mu, g = schedule(k), schedule.momentum(k), curvature * w
+        if torch_rule:
+            v = mu * v + g
+            w = w - lr * (g + mu * v if nesterov else v)
+        else:
+            v = mu * v - lr * g
+            w = w + (mu * v - lr * g if nesterov else v)
+    return w
+
+
+# ------------------------------------------------------------------------------------ the table
+@given(any_schedule(), st.lists(st.integers(0, 900), min_size=1, max_size=8))
+@settings(max_examples=25)
+def test_the_table_is_the_schedule_in_float32_bit_by_bit(schedule: s.Schedule, k: list[int]) -> None:
+    table = KerasSchedule(schedule, steps=600)
+    for step in k:
+        assert float(ops.convert_to_numpy(table(step))) == float(np.float32(schedule(min(step, 600))))
+    looked_up = ops.convert_to_numpy(table(np.array(k)))
+    np.testing.assert_array_equal(looked_up, schedule(np.minimum(k, 600)).astype(np.float32))
+
+
+def test_the_table_ends_where_the_schedule_ends_and_holds() -> None:
+    table = KerasSchedule(s.one_cycle(0.1, 50))
+    assert table.steps == 50
+    assert float(table(50)) == float(table(10**6)) == np.float32(0.1 / 25 / 1e4)
+
+
+def test_the_table_is_saved_as_its_description() -> None:
+    table = KerasSchedule(s.warmup(0.0, 0.1, 5).then(s.cosine_restarts(0.1, 10)), steps=77)
+    config = keras.optimizers.schedules.serialize(table)
+    back = keras.optimizers.schedules.deserialize(config)
+    assert back.schedule == table.schedule
+    assert back.steps == 77
+
+
+# ------------------------------------------------------- momentum really moves, in every mode
+@pytest.mark.parametrize("options", MODES.values(), ids=MODES.keys())
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("torch_rule", [False, True])
+def test_sgd_follows_rate_and_momentum(options: dict, nesterov: bool, torch_rule: bool) -> None:
+    optimizer = SGD(ONE_CYCLE, nesterov=nesterov, torch_rule=torch_rule)
+    trained = train(optimizer, **options)
+    expected = reference(ONE_CYCLE, nesterov=nesterov, torch_rule=torch_rule)
+    np.testing.assert_allclose(trained, expected, atol=2e-6)
+    frozen = reference(ONE_CYCLE.with_momentum(0.95), nesterov=nesterov, torch_rule=torch_rule)
+    assert np.abs(trained - frozen).max() > 1e-3, "a constant momentum would have passed this test"
+    last = UPDATES - 1
+    assert optimizer.used() == {
+        "learning_rate": float(np.float32(ONE_CYCLE(last))),
+        "momentum": float(np.float32(ONE_CYCLE.momentum(last))),
+    }
+
+
+def test_torch_rule_is_pytorch() -> None:
+    w = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9, nesterov=True)
+    for k in range(UPDATES):
+        optimizer.param_groups[0].update(lr=ONE_CYCLE(k), momentum=ONE_CYCLE.momentum(k))
+        optimizer.zero_grad()
+        (torch.tensor([1.0, 2.0, 0.5]) * w.square()).sum().div(2).backward()
+        optimizer.step()
+    trained = train(SGD(ONE_CYCLE, nesterov=True, torch_rule=True))
+    np.testing.assert_allclose(trained, w.detach().numpy(), atol=2e-6)
+
+
+def test_the_two_rules_differ_when_the_rate_moves_and_only_then() -> None:
+    still = s.constant(0.1).with_momentum(0.9)
+    np.testing.assert_allclose(reference(still), reference(still, torch_rule=True), atol=1e-12)
+    assert np.abs(reference(ONE_CYCLE) - reference(ONE_CYCLE, torch_rule=True)).max() > 1e-3
+
+
+@pytest.mark.parametrize("options", MODES.values(), ids=MODES.keys())
+def test_adam_follows_rate_and_beta_1(options: dict) -> None:
+    curvature, w, m, v = np.array([1.0, 2.0, 0.5]), np.ones(3), np.zeros(3), np.zeros(3)
+    for k in range(UPDATES):
+        beta, g, t = ONE_CYCLE.momentum(k), curvature * w, k + 1
+        m, v = m + (g - m) * (1 - beta), v + (g * g - v) * (1 - 0.999)
+        w = w - ONE_CYCLE(k) * math.sqrt(1 - 0.999**t) / (1 - beta**t) * m / (np.sqrt(v) + 1e-7)
+    optimizer = Adam(ONE_CYCLE)
+    np.testing.assert_allclose(train(optimizer, **options), w, atol=2e-4)
+    assert optimizer.used()["momentum"] == np.float32(ONE_CYCLE.momentum(UPDATES - 1))
+
+
+def test_constant_settings_are_keras_own_sgd_and_adam() -> None:
+    for ours, theirs in (
+        (SGD(0.1, momentum=0.9, nesterov=True), keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)),
+        (SGD(0.1), keras.optimizers.SGD(0.1)),
+        (Adam(0.1, beta_1=0.8), keras.optimizers.Adam(0.1, beta_1=0.8)),
+    ):
+        np.testing.assert_allclose(train(ours), train(theirs), rtol=1e-6)
+
+
+def test_the_trap_this_module_exists_for() -> None:
+    """Assigning momentum of Keras' own SGD: ignored in a compiled step, effective where there is none."""
+
+    class Assign(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.optimizer.momentum = 0.0
+
+    def run(callbacks):
+        model = Quadratic()
+        model.compile(optimizer=keras.optimizers.SGD(0.1, momentum=0.9), loss=lambda y_true, y_pred: y_pred)
+        model.fit(np.zeros((3, 1)), np.zeros((3, 1)), batch_size=1, verbose=0)  # the step is traced here
+        data = np.zeros((9, 1))
+        model.fit(data, data, batch_size=1, verbose=0, callbacks=callbacks)
+        return ops.convert_to_numpy(model.w)
+
+    ignored = np.array_equal(run([]), run([Assign()]))
+    assert ignored == (BACKEND in ("tensorflow", "jax"))
+    with pytest.raises(AttributeError, match="momentum cannot be assigned"):
+        SGD(0.1, momentum=0.9).momentum = 0.5
+    with pytest.raises(AttributeError, match="beta_1 cannot be assigned"):
+        Adam(0.1).beta_1 = 0.5
+
+
+# ------------------------------------------------------------------- counting, saving, mixing
+def test_accumulated_gradients_count_updates_not_batches() -> None:
+    schedule = s.one_cycle(0.2, 6)
+    trained = train(SGD(schedule, gradient_accumulation_steps=4), updates=24)
+    np.testing.assert_allclose(trained, reference(schedule, updates=6), atol=2e-6)
+
+
+def small_model(optimizer) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(optimizer=optimizer, loss="mse")
+    return model
+
+
+def fit(model: keras.Model, updates: int, start: int = 0) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 4)), rng.normal(size=(64, 3))
+    model.fit(x[start : start + updates], y[start : start + updates], batch_size=1, shuffle=False, verbose=0)
+
+
+@pytest.mark.parametrize("build", [lambda: SGD(ONE_CYCLE, nesterov=True, torch_rule=True), lambda: Adam(ONE_CYCLE)])
+def test_saving_and_loading_in_the_middle_changes_nothing(build, tmp_path) -> None:
+    whole, first = small_model(build()), small_model(build())
+    fit(whole, 24)
+    fit(first, 8)
+    first.save(tmp_path / "model.keras")
+    second = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(second.optimizer) is type(first.optimizer)
+    fit(second, 16, start=8)
+    for a, b in zip(whole.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert second.optimizer.used() == whole.optimizer.used()
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: SGD(ONE_CYCLE, momentum=0.8), lambda: Adam(ONE_CYCLE), lambda: SGD(0.1, 0.9)]
+)
+def test_a_clone_trains_identically(build) -> None:
+    one = build()
+    two = type(one).from_config(one.get_config())
+    three = keras.optimizers.deserialize(keras.optimizers.serialize(one))
+    a, b, c = (train(optimizer) for optimizer in (one, two, three))
+    np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(a, c)
+
+
+def test_mixed_precision_overflows_do_not_move_the_schedule() -> None:
+    inner = SGD(ONE_CYCLE)
+    outer = keras.optimizers.LossScaleOptimizer(inner, initial_scale=2.0)
+    w = keras.Variable(np.ones(3, dtype="float32"))
+    outer.build([w])
+    for gradient in (1.0, np.inf, 1.0, np.nan):
+        outer.apply([ops.ones(3) * gradient * 2.0])
+    assert int(inner.iterations) == 2
+    assert inner.used()["learning_rate"] == np.float32(ONE_CYCLE(1))
+    assert np.isfinite(ops.convert_to_numpy(w)).all()
+
+
+def test_momentum_can_come_from_elsewhere_than_the_rate() -> None:
+    optimizer = SGD(0.1, momentum=s.linear(0.9, 0.5, UPDATES))
+    trained = train(optimizer)
+    np.testing.assert_allclose(
+        trained, reference(s.constant(0.1).with_momentum(s.linear(0.9, 0.5, UPDATES))), atol=2e-6
+    )
+    endless = SGD(s.cyclic(0.01, 0.2, 5, momentum=(0.8, 0.9)), steps=UPDATES)
+    np.testing.assert_allclose(train(endless), reference(s.cyclic(0.01, 0.2, 5, momentum=(0.8, 0.9))), atol=2e-6)
+    fixed = SGD(s.linear(0.1, 0.0, UPDATES).with_momentum(0.9))
+    np.testing.assert_allclose(train(fixed), reference(s.linear(0.1, 0.0, UPDATES).with_momentum(0.9)), atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: KerasSchedule(0.1), TypeError, "schedule of the course"),
+        (lambda: KerasSchedule(s.constant(0.1)), ValueError, "never ends"),
+        (lambda: KerasSchedule(s.constant(0.1), steps=0), ValueError, "at least 1"),
+        (lambda: KerasSchedule(s.constant(0.1), steps=2.5), TypeError, "whole number"),
+        (lambda: KerasSchedule(s.constant(0.1), steps=True), TypeError, "whole number"),
+        (lambda: SGD(s.constant(0.1)), ValueError, "never ends"),
+        (lambda: SGD(0.1, momentum=1.0), ValueError, "below 1"),
+        (lambda: SGD(0.1, momentum=-0.1), ValueError, "at least 0"),
+        (lambda: SGD(0.1, momentum="0.9"), TypeError, "number or a schedule"),
+        (lambda: SGD(0.1, momentum=s.linear(0.9, 1.5, 10)), ValueError, "below 1"),
+        (lambda: Adam(0.1, beta_1=math.nan), ValueError, "below 1"),
+        (lambda: SGD(0.1).used(), RuntimeError, "no update"),
+    ],
+)
+def test_bad_input_is_refused(build, error, message: str) -> None:
+    with pytest.raises(error, match=message):
+        build()

@@ -1,0 +1,80 @@
+"""Figures: labelled axes, honest intervals, and a description in words."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from scipy import stats
+
+from helpers import plots
+from helpers import schedules as s
+from helpers.training import Run
+
+RUN = Run("PyTorch", "digits", 0, 64, 5, "cpu", {}, [0.1] * 30, [0.9] * 30, list(np.linspace(2, 1, 30)))
+FIGURES = {
+    "schedules": lambda: plots.schedules({"a": s.cosine(0.1, 50), "b": s.constant(0.1)}, steps=60, log=True),
+    "lr_and_momentum": lambda: plots.lr_and_momentum(s.one_cycle(0.1, 50)),
+    "runs": lambda: plots.runs({"a": RUN, "b": RUN}),
+    "comparison": lambda: plots.comparison(
+        [1, 2, 3], {"a": np.ones((4, 3)), "b": np.eye(3)}, xlabel="epochs", ylabel="error", source="digits"
+    ),
+}
+
+
+@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES.keys())
+def test_every_axis_is_labelled_and_the_callers_settings_survive(draw) -> None:
+    before = dict(mpl.rcParams)
+    figure = draw()
+    for axis in figure.axes:
+        assert axis.get_xlabel()
+        assert axis.get_ylabel()
+    assert figure.get_figwidth() == plots.WIDTH
+    assert dict(mpl.rcParams) == before
+
+
+def test_curves_show_the_values_of_the_schedule() -> None:
+    line = plots.schedules({"a": s.cosine(0.1, 50)}).axes[0].lines[0]
+    np.testing.assert_array_equal(line.get_ydata(), s.cosine(0.1, 50)(np.arange(51)))
+    np.testing.assert_array_equal(plots.runs({"a": RUN}).axes[0].lines[0].get_ydata(), RUN.learning_rates)
+
+
+def test_the_source_is_in_the_figure() -> None:
+    assert "digits" in plots.runs({"a": RUN}).get_suptitle()
+    assert "digits" in FIGURES["comparison"]().get_suptitle()
+
+
+def test_the_interval_is_students_and_covers() -> None:
+    values = np.random.default_rng(0).normal(3.0, 2.0, size=(6, 4000))
+    mean, half = plots.interval(values)
+    expected = stats.ttest_1samp(values[:, 0], 0).confidence_interval()
+    assert (mean[0] - half[0], mean[0] + half[0]) == pytest.approx(tuple(expected))
+    assert np.mean(np.abs(mean - 3.0) < half) == pytest.approx(0.95, abs=0.012)
+
+
+def test_show_puts_picture_and_words_into_the_notebook(monkeypatch) -> None:
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda *a, **k: shown.append((a, k)))
+    plots.show(FIGURES["schedules"](), "A cosine and a constant learning rate.")
+    ((bundle,), options) = shown[0]
+    assert bundle["text/plain"] == "Figure: A cosine and a constant learning rate."
+    assert options["metadata"] == {"image/png": {"alt": "A cosine and a constant learning rate."}}
+    assert bundle["image/png"].startswith("iVBOR")
+    assert len(bundle["image/png"]) < 80_000
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: plots.schedules({"a": s.constant(0.1)}), "needs steps"),
+        (lambda: plots.schedules({}), "nothing to draw"),
+        (lambda: plots.runs({}), "nothing to draw"),
+        (lambda: plots.lr_and_momentum(s.cosine(0.1, 10)), "leaves momentum alone"),
+        (lambda: plots.interval([[1.0, 2.0]]), "at least two seeds"),
+        (lambda: plots.comparison([1], {"a": [[1, 2]]}, xlabel="x", ylabel="y", source="s"), "a: expected"),
+        (lambda: plots.show(plots.lr_and_momentum(s.one_cycle(0.1, 10)), "lr"), "describe the figure"),
+    ],
+)
+def test_bad_input_is_refused(build, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()

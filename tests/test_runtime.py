@@ -1,0 +1,91 @@
+"""Budget, device and backend are chosen in one place; modules import no more than they need."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers import runtime
+
+ROOT = Path(__file__).parents[1]
+
+
+def python(code: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "COURSE_BUDGET")}
+    options = {"capture_output": True, "text": True, "env": {**inherited, **environment}, "cwd": folder}
+    return subprocess.run([sys.executable, "-c", code], **options)
+
+
+def test_the_budget_picks_the_value(monkeypatch) -> None:
+    for budget, value in {"smoke": 1, "cpu": 2, "gpu": 3}.items():
+        monkeypatch.setenv("COURSE_BUDGET", budget)
+        assert runtime.by_budget(smoke=1, cpu=2, gpu=3) == value
+    monkeypatch.setenv("COURSE_BUDGET", "huge")
+    with pytest.raises(ValueError, match="'huge'"):
+        runtime.budget()
+    monkeypatch.delenv("COURSE_BUDGET")
+    assert runtime.budget() == ("gpu" if runtime.device() == "cuda" else "cpu")
+
+
+FRAMEWORKS = "torch", "tensorflow", "keras", "jax"
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("helpers.schedules", FRAMEWORKS),
+        ("helpers.runtime", FRAMEWORKS),
+        ("helpers.data", FRAMEWORKS),
+        ("helpers.for_torch", ("tensorflow", "keras", "jax")),
+    ],
+)
+def test_modules_import_no_more_than_they_need(module: str, absent: tuple[str, ...]) -> None:
+    done = python(f"import sys, {module}; print([m for m in {absent} if m in sys.modules])")
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("wanted", ["", "tensorflow", "torch"])
+def test_frameworks_import_silently_on_the_chosen_backend(wanted: str) -> None:
+    code = """
+from helpers import runtime
+with runtime.frameworks():
+    import keras, torch
+    from helpers import for_keras, for_torch, training, plots
+print(keras.backend.backend(), torch.cuda.is_available())
+for name, text in runtime.environment().items():
+    assert text.strip(), name
+"""
+    done = python(code, **({"KERAS_BACKEND": wanted} if wanted else {}))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    backend, cuda = done.stdout.split()
+    assert backend == (wanted or ("torch" if cuda == "True" else "tensorflow"))
+
+
+TORCH_USE = """
+import torch, schedules, for_torch
+w = torch.zeros(1, requires_grad=True)
+optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+for_torch.drive(optimizer, schedules.one_cycle(0.1, 10))
+w.sum().backward(); optimizer.step()
+assert optimizer.param_groups[0]["lr"] == schedules.one_cycle(0.1, 10)(1)
+"""
+KERAS_USE = """
+import numpy as np, keras, schedules, for_keras
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+model.compile(optimizer=for_keras.SGD(schedules.one_cycle(0.1, 10)), loss="mse")
+model.fit(np.ones((2, 1)), np.ones((2, 1)), batch_size=1, verbose=0)
+assert model.optimizer.used()["learning_rate"] == np.float32(schedules.one_cycle(0.1, 10)(1))
+"""
+
+
+@pytest.mark.parametrize(("adapter", "code"), [("for_torch.py", TORCH_USE), ("for_keras.py", KERAS_USE)])
+def test_copying_schedules_and_one_adapter_is_enough(tmp_path, adapter: str, code: str) -> None:
+    for name in ("schedules.py", adapter):
+        (tmp_path / name).write_text((ROOT / "helpers" / name).read_text())
+    # an empty `helpers` hides the installed one: the copies must not reach for it
+    (tmp_path / "helpers.py").write_text("raise ImportError('the copies must stand alone')")
+    done = python(code, tmp_path, KERAS_BACKEND="torch", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr

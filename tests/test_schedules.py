@@ -1,0 +1,355 @@
+"""Properties every schedule has, for random valid schedules; then values and errors of single ones."""
+
+import itertools
+import json
+import math
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from helpers import schedules as s
+from helpers.schedules import Schedule
+from tests.strategies import any_schedule, cyclics, endless, finite, one_cycles, rates
+
+steps = st.integers(0, 3000)
+many_steps = st.lists(steps, min_size=1, max_size=50)
+
+
+# ------------------------------------------------------------------------------------- properties
+@given(any_schedule(), many_steps)
+def test_values_are_finite_and_within_bounds(schedule: Schedule, k: list[int]) -> None:
+    values, (low, high) = schedule(k), schedule.bounds
+    assert np.isfinite(values).all()
+    assert (values >= low).all()
+    assert (values <= high * (1 + 1e-12)).all()
+    assert low >= 0
+
+
+@given(any_schedule(), many_steps)
+def test_scalar_calls_equal_array_calls_bit_by_bit(schedule: Schedule, k: list[int]) -> None:
+    assert [schedule(step) for step in k] == schedule(np.array(k)).tolist()
+    assert schedule(k[::-1]).tolist() == schedule(k)[::-1].tolist()
+
+
+@given(any_schedule(), st.tuples(st.integers(1, 4), st.integers(1, 4)))
+def test_arrays_keep_their_shape_and_scalars_become_floats(schedule: Schedule, shape: tuple[int, int]) -> None:
+    k = np.arange(math.prod(shape)).reshape(shape)
+    assert schedule(k).shape == shape
+    assert schedule(k).dtype == np.float64
+    assert type(schedule(3)) is float
+    assert type(schedule(np.int64(3))) is float
+    assert schedule(np.array([], dtype=int)).shape == (0,)
+
+
+@given(finite(), st.integers(0, 10**12))
+def test_the_end_value_is_reached_at_steps_and_held(schedule: Schedule, later: int) -> None:
+    end = int(schedule.steps)
+    assert schedule(end + later) == schedule(end)
+    if schedule.momentum is not None:
+        assert schedule.momentum(end + later) == schedule.momentum(end)
+
+
+@given(rates, rates, st.integers(1, 10**6))
+def test_both_ends_are_exact(first: float, last: float, n: int) -> None:
+    curves = [s.linear(first, last, n), s.polynomial(first, last, n, power=1.7), s.cosine(first, n, end_lr=last)]
+    for schedule in curves:
+        assert (schedule(0), schedule(n)) == (first, last)
+
+
+@given(rates, st.integers(2, 1000), st.data(), st.sampled_from(["cos", "linear"]))
+def test_one_cycle_hits_its_knots_bit_by_bit(peak: float, total: int, data: st.DataObject, anneal: str) -> None:
+    up = data.draw(st.integers(1, total - 1))
+    schedule = s.one_cycle(peak, total, pct_start=up, anneal=anneal)
+    assert schedule(up) == peak == max(schedule(np.arange(total)))
+    assert schedule(0) == peak / 25
+    assert schedule(total) == peak / 25 / 1e4
+    assert (schedule.momentum(0), schedule.momentum(up), schedule.momentum(total)) == (0.95, 0.85, 0.95)
+
+
+def test_a_fraction_that_means_a_whole_step_is_that_step() -> None:
+    assert 0.29 * 100 != 29
+    assert s.one_cycle(0.1, 100, pct_start=0.29)(29) == 0.1
+
+
+@given(one_cycles())
+def test_one_cycle_is_continuous(schedule: Schedule) -> None:
+    knots = (schedule.lr if schedule.momentum else schedule).knots
+    slopes = [abs(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(knots)]
+    jumps = np.abs(np.diff(schedule(np.arange(schedule.steps + 2))))
+    assert jumps.max() <= max(slopes) * math.pi / 2 * (1 + 1e-9)
+
+
+@given(
+    st.one_of(
+        st.builds(s.cosine, rates, st.integers(1, 500)), st.builds(s.linear, rates, st.just(0.0), st.integers(1, 500))
+    )
+)
+def test_decays_never_rise(schedule: Schedule) -> None:
+    assert (np.diff(schedule(np.arange(schedule.steps + 5))) <= 0).all()
+
+
+@given(any_schedule(), st.floats(0, 100), steps)
+def test_scaling_scales_the_rate_and_leaves_momentum(schedule: Schedule, factor: float, k: int) -> None:
+    for scaled in (factor * schedule, schedule * factor, np.float64(factor) * schedule):
+        assert scaled(k) == factor * schedule(k)
+        assert scaled.momentum == schedule.momentum
+        assert scaled.steps == schedule.steps
+
+
+@given(any_schedule(), any_schedule(), st.integers(1, 800), steps)
+def test_then_switches_at_the_step_and_restarts_the_clock(a: Schedule, b: Schedule, at: int, k: int) -> None:
+    assume((a.momentum is None) == (b.momentum is None))
+    joined = a.then(b, at=at)
+    assert joined(k) == (a(k) if k < at else b(k - at))
+    if joined.momentum is not None:
+        assert joined.momentum(k) == (a.momentum(k) if k < at else b.momentum(k - at))
+
+
+@given(finite(), finite(), any_schedule(), steps)
+def test_then_is_associative(a: Schedule, b: Schedule, c: Schedule, k: int) -> None:
+    a, b, c = (schedule.with_momentum(None) for schedule in (a, b, c))
+    left, right = a.then(b).then(c), a.then(b.then(c))
+    assert left(k) == right(k)
+    assert left.steps == right.steps
+
+
+@given(any_schedule(), st.floats(0, 3), steps)
+def test_json_round_trip_is_exact(schedule: Schedule, factor: float, k: int) -> None:
+    joined = schedule.then(factor * schedule, at=100)
+    for original in (schedule, factor * schedule, joined, schedule.with_momentum(s.linear(0.9, 0.5, 10))):
+        back = Schedule.from_dict(json.loads(json.dumps(original.to_dict(), allow_nan=False)))
+        assert back == original
+        assert hash(back) == hash(original)
+        assert back(k) == original(k)
+        assert repr(back) == repr(original)
+        assert pickle.loads(pickle.dumps(original)) == original
+
+
+@given(one_cycles())
+def test_momentum_moves_opposite_to_the_rate(schedule: Schedule) -> None:
+    assume(schedule.momentum is not None)
+    up = schedule.lr.knots[1][0]
+    k = np.arange(math.floor(2 * up if len(schedule.lr.knots) == 4 else schedule.steps) + 1)
+    rate, momentum = np.diff(schedule(k)), np.diff(schedule.momentum(k))
+    # rounding can hold one of them for a step, never turn it round; across the peak both may go either way
+    inside = np.abs(k[:-1] + 0.5 - up) > 1
+    assert (rate * momentum <= 1e-16)[inside].all()
+
+
+@given(rates, st.integers(1, 60), st.integers(0, 100_000))
+def test_triangles_repeat_and_triangular2_halves(peak: float, up: int, k: int) -> None:
+    plain, halving = s.cyclic(0.0, peak, up), s.cyclic(0.0, peak, up, mode="triangular2")
+    assert plain(k + 2 * up) == plain(k)
+    assert halving(k + 2 * up) == pytest.approx(halving(k) / 2, rel=1e-12, abs=1e-300)
+
+
+@pytest.mark.parametrize(("first", "t_mul"), [(1, 3), (10, 1.5), (10, 1.1), (7, 1), (5, 2), (3, 3)])
+def test_restarts_restart_exactly(first: int, t_mul: float) -> None:
+    schedule = s.cosine_restarts(0.1, first, t_mul=t_mul, m_mul=0.5)
+    start, length = Fraction(0), Fraction(first)
+    for cycle in range(8):  # first=1, t_mul=3 includes the 121 that a logarithm misses
+        if start.denominator == 1:
+            assert schedule(int(start)) == 0.1 * 0.5**cycle
+        if length > 1:
+            assert schedule(math.ceil(start + length) - 1) < 0.1 * 0.5**cycle
+        start, length = start + length, length * Fraction(str(t_mul))
+
+
+@given(rates, st.integers(1, 50), st.integers(2, 20), st.data())
+def test_stretching_time_stretches_the_schedule(peak: float, tens: int, stretch: int, data: st.DataObject) -> None:
+    total, k = 10 * tens, data.draw(st.integers(0, 10 * tens))
+    assert s.one_cycle(peak, stretch * total)(stretch * k) == pytest.approx(s.one_cycle(peak, total)(k), rel=1e-9)
+
+
+@given(st.floats(1e-8, 1.0), st.floats(1.01, 1e6), st.integers(2, 500))
+def test_the_range_test_is_numpys_ladder(low: float, ratio: float, n: int) -> None:
+    high, k = low * ratio, np.arange(n)
+    np.testing.assert_allclose(s.lr_range_test(low, high, n)(k), np.geomspace(low, high, n), rtol=1e-11)
+    np.testing.assert_allclose(s.lr_range_test(low, high, n, mode="linear")(k), np.linspace(low, high, n), rtol=1e-11)
+    assert s.lr_range_test(low, high, n)(n - 1) == high
+
+
+@given(cyclics() | endless(), st.integers(0, 10**9))
+def test_far_steps_are_fine(schedule: Schedule, k: int) -> None:
+    assert 0 <= schedule(k) <= schedule.bounds[1] * (1 + 1e-12)
+
+
+# ----------------------------------------------------------------------------------- single values
+def test_the_phases_of_three_phase_one_cycle_are_three_lines() -> None:
+    lr = s.one_cycle(1.0, 100, pct_start=0.4, div_factor=10, final_div_factor=100, anneal="linear", three_phase=True)
+    assert lr([0, 20, 40, 60, 80, 90, 100]) == pytest.approx([0.1, 0.55, 1.0, 0.55, 0.1, (0.1 + 0.001) / 2, 0.001])
+
+
+def test_noam_equals_its_formula() -> None:
+    k = np.arange(5000)
+    t = k + 1
+    expected = 2.0 * 64**-0.5 * np.minimum(t**-0.5, t * 400**-1.5)
+    np.testing.assert_allclose(s.noam(64, 400, factor=2.0)(k), expected, rtol=1e-12)
+    np.testing.assert_allclose(s.noam(64, 1)(k), 64**-0.5 * t**-0.5, rtol=1e-12)
+
+
+def test_inverse_sqrt_equals_its_formula() -> None:
+    k = np.arange(50, 1000)
+    np.testing.assert_allclose(s.inverse_sqrt(0.3, 50, start_lr=0.0)(k), 0.3 * np.sqrt(50 / k), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("decay", "half"), [("1-sqrt", 1 - math.sqrt(0.5)), ("linear", 0.5), ("cos", 0.5)])
+def test_wsd_cools_down_in_the_shape_asked_for(decay: str, half: float) -> None:
+    lr = s.wsd(0.2, 10, 50, 40, start_lr=0.0, decay=decay)
+    assert lr([0, 5, 10, 60, 80, 100]) == pytest.approx([0, 0.1, 0.2, 0.2, 0.2 * half, 0])
+
+
+def test_replacing_and_removing_momentum() -> None:
+    lr = 0.5 * s.one_cycle(0.1, 100)
+    assert lr.with_momentum(None).momentum is None
+    assert lr.with_momentum(0.9).momentum(50) == 0.9
+    assert lr.with_momentum(0.9).then(s.constant(0.1).with_momentum(0.5)).momentum(100) == 0.5
+
+
+def test_schedules_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        s.constant(0.1).value = 0.2  # type: ignore[attr-defined]
+
+
+# ----------------------------------------------------------------------------------------- errors
+NUMBERS = [-0.1, math.nan, math.inf, -math.inf]
+NOT_NUMBERS = [True, "0.1", 1j, None, [0.1], np.array([0.1, 0.2])]
+BAD_RATES = {
+    "constant": s.constant,
+    "linear start": lambda lr: s.linear(lr, 0.0, 10),
+    "linear end": lambda lr: s.linear(0.1, lr, 10),
+    "cosine": lambda lr: s.cosine(lr, 10),
+    "cosine end": lambda lr: s.cosine(0.1, 10, end_lr=lr),
+    "exponential": lambda lr: s.exponential(lr, 0.5, 10),
+    "inverse_time": lambda lr: s.inverse_time(lr, 0.5, 10),
+    "polynomial": lambda lr: s.polynomial(lr, 0.0, 10),
+    "one_cycle": lambda lr: s.one_cycle(lr, 10),
+    "one_cycle_torch": lambda lr: s.one_cycle_torch(lr, 10),
+    "cyclic base": lambda lr: s.cyclic(lr, 1.0, 10),
+    "cyclic max": lambda lr: s.cyclic(0.0, lr, 10),
+    "restarts": lambda lr: s.cosine_restarts(lr, 10),
+    "wsd": lambda lr: s.wsd(lr, 1, 1, 1, start_lr=0.0),
+    "inverse_sqrt": lambda lr: s.inverse_sqrt(lr, 5, start_lr=0.0),
+    "noam": lambda lr: s.noam(64, 10, factor=lr),
+    "range test": lambda lr: s.lr_range_test(lr, 1.0, 10),
+    "piecewise": lambda lr: s.piecewise_constant([5], [0.1, lr]),
+    "factor": lambda lr: lr * s.constant(0.1),
+    "plateau": s.ReduceOnPlateau,
+}
+
+
+@pytest.mark.parametrize("build", BAD_RATES.values(), ids=BAD_RATES.keys())
+def test_a_bad_rate_is_refused_with_its_value(build) -> None:
+    for value in NUMBERS:
+        with pytest.raises(ValueError, match=str(value)):
+            build(value)
+    for value in NOT_NUMBERS:
+        with pytest.raises(TypeError):
+            build(value)
+
+
+BAD_STEPS = {
+    "linear": lambda n: s.linear(0.1, 0.0, n),
+    "cosine": lambda n: s.cosine(0.1, n),
+    "polynomial": lambda n: s.polynomial(0.1, 0.0, n),
+    "one_cycle": lambda n: s.one_cycle(0.1, n),
+    "cyclic": lambda n: s.cyclic(0.0, 0.1, n),
+    "cyclic down": lambda n: s.cyclic(0.0, 0.1, 5, n),
+    "restarts": lambda n: s.cosine_restarts(0.1, n),
+    "wsd": lambda n: s.wsd(0.1, n, 1, 1, start_lr=0.0),
+    "wsd stable": lambda n: s.wsd(0.1, 1, n, 1, start_lr=0.0),
+    "noam": lambda n: s.noam(64, n),
+    "piecewise": lambda n: s.piecewise_constant([n], [0.1, 0.01]),
+    "then": lambda n: s.constant(0.1).then(s.constant(0.2), at=n),
+    "range test": lambda n: s.lr_range_test(0.1, 1.0, n),
+}
+
+
+@pytest.mark.parametrize("build", BAD_STEPS.values(), ids=BAD_STEPS.keys())
+def test_bad_steps_are_refused(build) -> None:
+    for value in (0, -5):
+        with pytest.raises(ValueError, match=str(value)):
+            build(value)
+    for value in (True, "10", 10.0, 2.5, math.nan):
+        with pytest.raises(TypeError):
+            build(value)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: s.one_cycle(0.1, 100, pct_start=1.0), "1.0"),
+        (lambda: s.one_cycle(0.1, 100, pct_start=0.0), "0.0"),
+        (lambda: s.one_cycle(0.1, 100, pct_start=100), "shorter than the run of 100"),
+        (lambda: s.one_cycle(0.1, 100, pct_start=0.5, three_phase=True), "0.5"),
+        (lambda: s.one_cycle(0.1, 100, anneal="poly"), "'poly'"),
+        (lambda: s.one_cycle(0.1, 100, momentum=(0.95, 0.85)), r"\(0.95, 0.85\)"),
+        (lambda: s.one_cycle(0.1, 100, momentum=(0.85, 1.0)), "below 1"),
+        (lambda: s.one_cycle(0.1, 100, div_factor=0.5), "0.5"),
+        (lambda: s.one_cycle(0.1, 100, final_div_factor=0.0), "0.0"),
+        (lambda: s.one_cycle(0.1, 100, final_div_factor=0.01), "above max_lr"),
+        (lambda: s.one_cycle_torch(0.1, 10, pct_start=0.1), "empty"),
+        (lambda: s.piecewise_constant([5, 5], [1, 2, 3]), "increase"),
+        (lambda: s.piecewise_constant([9, 5], [1, 2, 3]), "increase"),
+        (lambda: s.piecewise_constant([5], [1.0]), "2 values, got 1"),
+        (lambda: s.exponential(0.1, 1.1, 10), "1.1"),
+        (lambda: s.exponential(0.1, 0.0, 10), "0.0"),
+        (lambda: s.exponential(0.1, 0.5, 0), "0"),
+        (lambda: s.cyclic(0.2, 0.1, 5), "max_lr must not be below base_lr"),
+        (lambda: s.cyclic(0.1, 0.2, 5, gamma=0.9), "exp_range"),
+        (lambda: s.cyclic(0.1, 0.2, 5, mode="triangle"), "'triangle'"),
+        (lambda: s.cosine_restarts(0.1, 5, t_mul=0.5), "0.5"),
+        (lambda: s.cosine_restarts(0.1, 5, end_lr=0.2), "0.2"),
+        (lambda: s.lr_range_test(0.0, 1.0, 10), "0.0"),
+        (lambda: s.lr_range_test(1.0, 0.1, 10), "above min_lr"),
+        (lambda: s.lr_range_test(0.1, 1.0, 1), "1"),
+        (lambda: s.constant(0.1).then(s.constant(0.2)), "never ends"),
+        (lambda: s.constant(0.1).with_momentum(1.0), "below 1"),
+        (
+            lambda: s.one_cycle(0.1, 10).then(s.constant(0.1)),
+            "only one side schedules momentum.*WithMomentum.*Constant",
+        ),
+        (lambda: Schedule.from_dict({"kind": "Nope"}), "'Nope'"),
+        (lambda: Schedule.from_dict({"kind": "Constant"}), "value"),
+        (lambda: Schedule.from_dict([]), "dict"),
+        (lambda: s.ReduceOnPlateau(0.1, factor=1.0), "1.0"),
+        (lambda: s.ReduceOnPlateau(0.1, patience=-1), "-1"),
+        (lambda: s.ReduceOnPlateau(0.1).load_state_dict({"lr": 0.1}), "not the state"),
+    ],
+)
+def test_inconsistent_settings_are_refused_with_the_reason(build, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+@pytest.mark.parametrize("step", [-1, -0.5, math.nan, math.inf, np.array([3, -1])])
+def test_a_bad_step_is_a_value_error(step) -> None:
+    with pytest.raises(ValueError, match="updates already made"):
+        s.cosine(0.1, 10)(step)
+
+
+@pytest.mark.parametrize("step", [True, "3", None, 1j, np.array([True])])
+def test_a_step_of_the_wrong_kind_is_a_type_error(step) -> None:
+    with pytest.raises(TypeError):
+        s.cosine(0.1, 10)(step)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: s.one_cycle(0.1, 100, momentum=0.9),
+        lambda: s.one_cycle(0.1, 100, three_phase=1),
+        lambda: s.exponential(0.1, 0.5, 10, staircase="yes"),
+        lambda: s.constant(0.1).then(0.1),
+        lambda: s.constant(0.1) * s.constant(0.1),
+        lambda: s.constant(0.1).with_momentum("0.9"),
+        lambda: s.ReduceOnPlateau(0.1).update("0.3"),
+    ],
+)
+def test_the_wrong_kind_is_a_type_error(build) -> None:
+    with pytest.raises(TypeError):
+        build()

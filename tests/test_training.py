@@ -1,0 +1,143 @@
+"""Training in both frameworks: the trace is what was used, divergence is a result, and the two agree."""
+
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+import torch
+
+from helpers import data, models, training
+from helpers import schedules as s
+from helpers.for_keras import SGD
+from helpers.for_torch import Scheduler, drive
+from helpers.training import assert_trace
+
+DIGITS = data.load("digits").subset(640, 200)
+EPOCHS, STEPS = 2, 10
+SCHEDULE = s.one_cycle(0.1, STEPS)
+
+
+def run_torch(schedule: s.Schedule = SCHEDULE, lr: float = 0.1, **options) -> training.Run:
+    model = models.mlp_torch(DIGITS.image_shape, hidden=(16,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    if schedule is not None:
+        drive(optimizer, schedule)
+    return training.fit_torch(model, optimizer, DIGITS, epochs=EPOCHS, device="cpu", **options)
+
+
+def run_keras(optimizer: keras.optimizers.Optimizer | None = None, **options) -> training.Run:
+    model = models.mlp_keras(DIGITS.image_shape, hidden=(16,))
+    return training.fit_keras(model, optimizer or SGD(SCHEDULE), DIGITS, epochs=EPOCHS, **options)
+
+
+@pytest.mark.parametrize("run", [run_torch, run_keras])
+def test_the_trace_is_the_schedule(run) -> None:
+    result = run()
+    assert_trace(result, SCHEDULE)
+    assert len(result.learning_rates) == len(result.losses) == STEPS == EPOCHS * result.updates_per_epoch
+    assert [e["updates"] for e in result.evaluations] == [5, 10]
+    assert 0.0 < result.accuracy <= 1.0
+    assert result.losses[-1] < result.losses[0]
+    assert result.seconds > 0
+    assert "digits" in result.source
+    again = training.Run(**json.loads(json.dumps(result.to_dict())))
+    assert again == result
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not() -> None:
+    a, b, c = run_torch(seed=1), run_torch(seed=1), run_torch(seed=2)
+    assert a.losses == b.losses
+    assert a.losses != c.losses
+
+
+def test_both_frameworks_train_alike_from_the_same_weights() -> None:
+    schedule = s.one_cycle(0.1, 20)
+    for build_keras, build_torch, tolerance in (
+        (models.mlp_keras, models.mlp_torch, 1e-4),
+        (models.cnn_keras, models.cnn_torch, 2e-2),
+    ):
+        ours, twin = build_keras(DIGITS.image_shape), build_torch(DIGITS.image_shape)
+        models.copy_weights(ours, twin)
+        optimizer = torch.optim.SGD(twin.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+        drive(optimizer, schedule)
+        theirs = training.fit_torch(twin, optimizer, DIGITS, epochs=4, device="cpu")
+        mine = training.fit_keras(ours, SGD(schedule, nesterov=True, torch_rule=True), DIGITS, epochs=4)
+        np.testing.assert_allclose(mine.losses, theirs.losses, rtol=tolerance)
+
+
+def test_a_torch_scheduler_is_stepped_after_every_update() -> None:
+    model = models.mlp_torch(DIGITS.image_shape, hidden=(16,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scheduler = Scheduler(optimizer, SCHEDULE)
+    result = training.fit_torch(model, optimizer, DIGITS, epochs=EPOCHS, scheduler=scheduler, device="cpu")
+    assert_trace(result, SCHEDULE)
+
+
+@pytest.mark.parametrize(
+    "run", [lambda: run_torch(None, lr=1e30), lambda: run_keras(keras.optimizers.SGD(1e30))], ids=["torch", "keras"]
+)
+def test_divergence_is_a_result(run) -> None:
+    result = run()
+    assert result.diverged
+    assert math.isnan(result.accuracy)
+    assert not math.isfinite(result.losses[-1])
+    assert len(result.losses) < STEPS
+
+
+def test_what_is_not_known_is_nan_and_not_accepted() -> None:
+    result = run_keras(keras.optimizers.SGD(0.1, momentum=0.9))
+    assert_trace(result, s.constant(0.1))
+    assert np.isnan(result.momenta).all()
+    with pytest.raises(AssertionError, match="momentum was not recorded"):
+        assert_trace(result, s.constant(0.1).with_momentum(0.9))
+
+
+def trace(rates: list[float], framework: str = "PyTorch") -> training.Run:
+    momenta = [SCHEDULE.momentum(k) for k in range(len(rates))]
+    return training.Run(framework, "test", 0, 64, 5, "cpu", {}, list(rates), momenta, [1.0] * len(rates))
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ([0.1] * 10, "update 0 .*It never moved: all 10 updates used 0.1"),
+        ([SCHEDULE(k // 5) for k in range(10)], "It moved once per epoch"),
+        ([SCHEDULE(k + 1) for k in range(10)], "one step ahead"),
+        ([SCHEDULE(max(k - 1, 0)) for k in range(10)], "one step behind"),
+        ([*[SCHEDULE(k) for k in range(9)], 0.7], r"update 9 used learning rate 0.7, the schedule says [\d.]+\.$"),
+        ([], "no update"),
+    ],
+)
+def test_a_wrong_trace_is_named_with_its_usual_cause(rates: list[float], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        assert_trace(trace(rates), SCHEDULE)
+
+
+def test_a_wrong_momentum_is_found_too() -> None:
+    run = trace([SCHEDULE(k) for k in range(10)])
+    run.momenta = [0.9] * 10
+    with pytest.raises(AssertionError, match=r"momentum 0.9, .*It never moved"):
+        assert_trace(run, SCHEDULE)
+
+
+def test_batches_cover_an_epoch_once_and_drop_the_rest() -> None:
+    seen = np.concatenate(list(training.batches(103, 10, 3, seed=0)))
+    assert len(seen) == 300
+    for epoch in seen.reshape(3, 100):
+        assert len(set(epoch.tolist())) == 100
+    assert seen[:100].tolist() != seen[100:200].tolist()
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: training.updates_per_epoch(100, 0), "batch_size=0"),
+        (lambda: training.updates_per_epoch(100, 101), "batch_size=101"),
+        (lambda: list(training.batches(100, 10, 0, 0)), "epochs"),
+    ],
+)
+def test_bad_sizes_are_refused(build, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
