@@ -6,9 +6,9 @@ Each function returns a figure; `show(figure, alt)` puts it into the notebook to
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib as mpl
@@ -22,7 +22,7 @@ from scipy import stats
 from .schedules import Schedule
 from .training import Run
 
-__all__ = ["comparison", "lr_and_momentum", "runs", "schedules", "show"]
+__all__ = ["comparison", "lr_and_momentum", "runs", "schedules", "show", "table", "use_style"]
 
 # Okabe & Ito's colours, in an order whose neighbours also differ in lightness; dashes tell them apart in grey
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -55,14 +55,14 @@ STYLE: dict[Any, Any] = {
 WIDTH = 7.2  # inches: what a notebook column shows without scaling
 
 
-def style() -> AbstractContextManager[None]:
-    """The house style, for a figure drawn in a notebook: ``with plots.style(): ...``."""
-    return mpl.rc_context(STYLE)
+def use_style() -> None:
+    """Draw everything that follows in the house style: at the end of a lesson's import cell."""
+    mpl.rcParams.update(STYLE)
 
 
 def panels(columns: int = 1, height: float = 2.9, **options: Any) -> tuple[Figure, list[Axes]]:
     """An empty figure of notebook width with ``columns`` panels side by side, in the house style."""
-    with style():
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
         axes = figure.subplots(1, columns, squeeze=False, **options)
     return figure, list(axes[0])
@@ -75,10 +75,30 @@ def show(figure: Figure, alt: str) -> None:
     if len(alt) < 20:
         raise ValueError(f"describe the figure in a sentence, got {alt!r}")
     buffer = io.BytesIO()
-    with style():
+    with mpl.rc_context(STYLE):
         figure.savefig(buffer, format="png")
     picture = base64.b64encode(buffer.getvalue()).decode("ascii")
     display({"image/png": picture, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> None:
+    """Display rows (column -> value) as a table; plain text where HTML is not shown.
+
+    Raises ``ValueError`` when the rows do not all have the same columns.
+    """
+    from IPython.display import display
+
+    if not rows or any(list(row) != list(rows[0]) for row in rows):
+        raise ValueError("a table needs at least one row, and the same columns in each")
+    cells = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    plain = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    tags = ["th", *["td"] * len(rows)]
+    lines = [
+        "<tr>" + "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in line) + "</tr>"
+        for tag, line in zip(tags, cells, strict=True)
+    ]
+    display({"text/html": f"<table>{''.join(lines)}</table>", "text/plain": "\n".join(plain)}, raw=True)
 
 
 # -------------------------------------------------------------------------------------- schedules
@@ -101,7 +121,7 @@ def schedules(named: Mapping[str, Schedule], steps: int | None = None, *, log: b
     if not named:
         raise ValueError("nothing to draw: give at least one schedule")
     figure, (axis,) = panels()
-    with style():
+    with mpl.rc_context(STYLE):
         for label, schedule in named.items():
             k = _steps(schedule, steps)
             axis.plot(k, schedule(k), label=label)
@@ -122,7 +142,7 @@ def lr_and_momentum(schedule: Schedule, steps: int | None = None, *, title: str 
         raise ValueError("this schedule leaves momentum alone: draw it with plots.schedules")
     k = _steps(schedule, steps)
     figure, (left, right) = panels(2)
-    with style():
+    with mpl.rc_context(STYLE):
         left.plot(k, schedule(k))
         left.set(xlabel="updates made, k", ylabel="learning rate", title=title)
         right.plot(k, schedule.momentum(k), color=COLOURS[1])
@@ -152,7 +172,7 @@ def runs(named: Mapping[str, Run], *, title: str = "") -> Figure:
     if not named:
         raise ValueError("nothing to draw: give at least one run")
     figure, (left, right) = panels(2, height=3.2)
-    with style():
+    with mpl.rc_context(STYLE):
         for label, run in named.items():
             left.plot(run.learning_rates, label=label)
             finite = [loss for loss in run.losses if np.isfinite(loss)]
@@ -160,7 +180,8 @@ def runs(named: Mapping[str, Run], *, title: str = "") -> Figure:
         left.set(xlabel="update", ylabel="learning rate used", title=title)
         right.set(xlabel="update", ylabel="training loss", yscale="log")
         right.legend()
-        figure.suptitle(" · ".join(dict.fromkeys(run.source for run in named.values())), fontsize=8, color="#555555")
+        sources = " · ".join(dict.fromkeys(run.source for run in named.values()))
+        figure.suptitle(f"data: {sources}", fontsize=8, color="#555555")
     return figure
 
 
@@ -189,7 +210,7 @@ def comparison(
     named: label -> array of shape (seeds, len(x)). source: the data the numbers come from.
     """
     figure, (axis,) = panels(height=3.2)
-    with style():
+    with mpl.rc_context(STYLE):
         for colour, (label, values) in zip(COLOURS * 2, named.items(), strict=False):
             array = np.asarray(values, dtype=np.float64)
             if array.ndim != 2 or array.shape[1] != len(x):
@@ -199,5 +220,5 @@ def comparison(
             axis.fill_between(x, mean - half, mean + half, alpha=0.2, color=colour, linewidth=0)
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         axis.legend()
-        figure.suptitle(f"{source} · bands: 95 % intervals of the mean", fontsize=8, color="#555555")
+        figure.suptitle(f"data: {source} · bands: 95 % intervals of the mean", fontsize=8, color="#555555")
     return figure

@@ -7,8 +7,9 @@ so that every update is made with `batch_size` images. Divergence is a result (`
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,7 +26,7 @@ from . import runtime
 from .data import Dataset
 from .schedules import Schedule
 
-__all__ = ["Run", "assert_trace", "batches", "fit_keras", "fit_torch", "updates_per_epoch"]
+__all__ = ["Run", "assert_trace", "batches", "fit_keras", "fit_torch", "trace", "updates_per_epoch"]
 
 EVALUATION_BATCH = 1000
 
@@ -86,11 +87,31 @@ def batches(examples: int, batch_size: int, epochs: int, seed: int) -> Iterator[
 
 
 def _bar(total: int, label: str) -> tqdm:
-    """A progress bar for runs of more than two seconds; TQDM_DISABLE=1 silences it."""
-    return tqdm(total=total, desc=label, unit="update", delay=2, leave=False)
+    """A progress bar for runs of more than two seconds; TQDM_DISABLE=1 silences it, also in notebooks."""
+    silent = bool(os.environ.get("TQDM_DISABLE"))
+    return tqdm(total=total, desc=label, unit="update", delay=2, leave=False, disable=silent)
 
 
 # ---------------------------------------------------------------------------------------- PyTorch
+def trace(attach: Callable[[torch.optim.Optimizer], Any], updates: int) -> list[tuple[float, float]]:
+    """(learning rate, momentum) that a PyTorch optimizer holds at each of ``updates`` updates; nothing is trained.
+
+    attach: takes the optimizer, attaches a scheduler and returns it. One that is not driven is stepped between updates.
+
+    >>> from torch.optim.lr_scheduler import ExponentialLR
+    >>> trace(lambda optimizer: ExponentialLR(optimizer, 0.5), 3)
+    [(0.1, 0.9), (0.05, 0.9), (0.025, 0.9)]
+    """
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+    scheduler, held = attach(optimizer), []
+    for update in range(updates):
+        held.append(_held(optimizer))
+        optimizer.step()
+        if update < updates - 1 and not getattr(scheduler, "driven", False):
+            scheduler.step()
+    return held
+
+
 def fit_torch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,

@@ -63,6 +63,16 @@ def test_show_puts_picture_and_words_into_the_notebook(monkeypatch) -> None:
     assert len(bundle["image/png"]) < 80_000
 
 
+def test_a_table_reads_in_html_and_in_plain_text(monkeypatch) -> None:
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda *a, **k: shown.append(a[0]))
+    plots.table([{"schedule": "a<b", "error": 1}, {"schedule": "cosine", "error": 22}])
+    assert shown[0]["text/plain"] == "schedule  error\na<b       1\ncosine    22"
+    assert "<td>a&lt;b</td>" in shown[0]["text/html"]
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -72,6 +82,8 @@ def test_show_puts_picture_and_words_into_the_notebook(monkeypatch) -> None:
         (lambda: plots.lr_and_momentum(s.cosine(0.1, 10)), "leaves momentum alone"),
         (lambda: plots.interval([[1.0, 2.0]]), "at least two seeds"),
         (lambda: plots.comparison([1], {"a": [[1, 2]]}, xlabel="x", ylabel="y", source="s"), "a: expected"),
+        (lambda: plots.table([]), "at least one row"),
+        (lambda: plots.table([{"a": 1}, {"b": 2}]), "the same columns"),
         (lambda: plots.show(plots.lr_and_momentum(s.one_cycle(0.1, 10)), "lr"), "describe the figure"),
     ],
 )

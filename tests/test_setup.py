@@ -1,0 +1,142 @@
+"""The ways to set up agree with each other, and course.py says what is wrong in a sentence."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.notebook_tools import README_FIGURE, pictures
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def requirements(name: str) -> list[Requirement]:
+    lines = (line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines())
+    return [Requirement(line) for line in lines if line]
+
+
+def test_every_requirement_is_pinned_and_the_pin_fits() -> None:
+    pins: dict[str, list[Requirement]] = {}
+    for pin in requirements("constraints.txt"):
+        pins.setdefault(canonicalize_name(pin.name), []).append(pin)
+    for wanted in requirements("requirements.txt"):
+        if wanted.name == "torch":  # chosen by course.py for the machine
+            assert str(wanted.specifier).startswith("==")
+            continue
+        for pin in pins[canonicalize_name(wanted.name)]:
+            (version,) = (specifier.version for specifier in pin.specifier)
+            assert wanted.specifier.contains(version), f"{wanted} against {pin}"
+
+
+def test_constraints_leave_pytorch_and_cuda_to_course_py() -> None:
+    text = (ROOT / "constraints.txt").read_text()
+    assert not re.search(r"^(torch|nvidia|cuda|triton)", text, re.MULTILINE)
+    assert "file:" not in text
+    assert all("==" in str(pin) for pin in requirements("constraints.txt"))
+
+
+def test_conda_gets_the_same_packages() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert set(environment) == {"name", "channels", "dependencies"}
+    *conda, pip = environment["dependencies"]
+    assert pip == {"pip": ["-c constraints.txt", "-r requirements.txt", "-e ."]}
+    assert [spec.split("=")[0].rstrip(">") for spec in conda] == ["python", "pip"]
+    version = tuple(map(int, re.fullmatch(r"python=(\d+)\.(\d+)", conda[0]).groups()))
+    assert (3, 11) <= version <= (3, 13)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["requires-python"] == ">=3.11,<3.14"
+    assert project["tool"]["setuptools"]["dynamic"]["dependencies"] == {"file": ["requirements.txt"]}
+
+
+def test_the_installed_versions_are_the_pinned_ones() -> None:
+    from importlib.metadata import version
+
+    for pin in requirements("constraints.txt"):
+        if canonicalize_name(pin.name) in {"keras", "numpy", "nbval"} and (pin.marker is None or pin.marker.evaluate()):
+            assert pin.specifier.contains(version(pin.name)), pin
+
+
+def test_course_py_is_small_and_needs_nothing() -> None:
+    source = (ROOT / "course.py").read_text()
+    assert len(source.splitlines()) <= 80
+    imports = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE))
+    assert imports <= sys.stdlib_module_names
+
+
+def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    options = {"capture_output": True, "text": True, "cwd": ROOT, "env": {**os.environ, **environment}}
+    return subprocess.run([sys.executable, "course.py", *arguments], **options)
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"], ["tset"]])
+def test_anything_unknown_prints_the_help_and_installs_nothing(arguments: list[str], tmp_path) -> None:
+    done = course(*arguments, COURSE_VENV=str(tmp_path / "venv"))
+    assert "python3 course.py lab" in done.stdout + done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_an_unsupported_python_is_refused_in_a_sentence(tmp_path) -> None:
+    old = "import sys, runpy; sys.version_info = (3, 10, 4); sys.argv = ['course.py', 'lab']; "
+    code = old + "runpy.run_path('course.py', run_name='__main__')"
+    environment = {**os.environ, "COURSE_VENV": str(tmp_path / "venv")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The course needs Python 3.11, 3.12 or 3.13")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_the_readme_names_the_commands_and_every_lesson() -> None:
+    for command in ("python3 course.py lab", "python3 course.py run", "python3 course.py test"):
+        assert command in README
+    for lesson in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"notebooks/{lesson.name}" in README
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_readme_figure_is_the_one_in_the_lesson() -> None:
+    lesson = nbformat.read(ROOT / "notebooks" / "07_one_cycle.ipynb", as_version=4)
+    assert README_FIGURE.read_bytes() in pictures(lesson)
+    assert str(README_FIGURE.relative_to(ROOT)) in README
+
+
+def test_code_and_notebooks_are_lint_free() -> None:
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--no-cache", "."], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_types_are_right() -> None:
+    command = [sys.executable, "-m", "mypy", "--cache-dir", os.devnull]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_only_the_agreed_files_are_at_the_top() -> None:
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        return
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
+    top = {name.split("/")[0] for name in listed if not name.startswith(".")}
+    files = {
+        "README.md",
+        "LICENSE",
+        "course.py",
+        "environment.yml",
+        "requirements.txt",
+        "constraints.txt",
+        "pyproject.toml",
+    }
+    assert top <= files | {"helpers", "notebooks", "tests"}
