@@ -238,29 +238,30 @@ class _Recorder(keras.callbacks.Callback):
 
     def __init__(self, run: Run, dataset: Dataset, bar: tqdm) -> None:
         super().__init__()
-        self.run, self.bar = run, bar
+        self.run, self.bar, self.made = run, bar, 0
         mean, std = dataset.scaling()
         self.x_test, self.y_test = (dataset.x_test.astype(np.float32) - mean) / std, dataset.y_test
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self.model.reset_metrics()  # Keras reports the mean since the last reset: make that this batch
-        optimizer = self.model.optimizer
-        self.before = None
-        if not hasattr(optimizer, "used"):
-            self.before = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        # with mixed precision Keras wraps the optimizer in one that scales the loss
+        self.optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        self.notes = hasattr(self.optimizer, "used")
+        if not self.notes:
+            self.before = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.run.losses.append(float(logs["loss"]))
-        if not math.isfinite(self.run.losses[-1]):
-            self.run.diverged = self.model.stop_training = True
-        if self.before is None:
-            used = self.model.optimizer.used()
-            self.run.learning_rates.append(used["learning_rate"])
-            self.run.momenta.append(used["momentum"])
-        else:
-            self.run.learning_rates.append(self.before)
-            self.run.momenta.append(math.nan)
+        loss, made = float(logs["loss"]), int(self.optimizer.iterations)
+        self.run.diverged = not math.isfinite(loss)
+        self.model.stop_training = self.run.diverged
         self.bar.update()
+        if made == self.made:
+            return  # no update was made: gradients are accumulated, or an overflow was skipped
+        self.made = made
+        used = self.optimizer.used() if self.notes else {"learning_rate": self.before, "momentum": math.nan}
+        self.run.losses.append(loss)
+        self.run.learning_rates.append(used["learning_rate"])
+        self.run.momenta.append(used["momentum"])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not self.run.diverged:

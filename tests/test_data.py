@@ -1,6 +1,7 @@
 """The data folder: what is found, what is broken, what stands in, and that nothing is ever lost or swapped silently."""
 
 import os
+import socket
 import time
 
 import numpy as np
@@ -62,6 +63,17 @@ def test_what_is_missing_is_replaced_with_a_label_within_seconds(folder, offline
     assert "cannot be reached" in said
     assert "not comparable with MNIST" in said
     assert not list(folder.iterdir()), "a failed download leaves nothing behind"
+
+
+def test_a_host_that_never_answers_costs_seconds(folder, monkeypatch, capsys) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setattr(data, "HOSTS", {"mnist": f"http://127.0.0.1:{silent.getsockname()[1]}/mnist.npz"})
+        before = time.monotonic()
+        assert data.load("mnist").name == "digits"
+    assert time.monotonic() - before < 15
+    assert "timed out" in capsys.readouterr().out
 
 
 def test_a_written_file_is_read_back_with_its_source(folder, small, capsys) -> None:

@@ -86,6 +86,25 @@ def test_divergence_is_a_result(run) -> None:
     assert len(result.losses) < STEPS
 
 
+def test_mixed_precision_records_only_the_updates_made(request) -> None:
+    before = keras.config.dtype_policy()
+    request.addfinalizer(lambda: keras.config.set_dtype_policy(before))
+    keras.config.set_dtype_policy("mixed_float16")
+    # a scale at which float16 gradients overflow: those updates are skipped until it has been halved often enough
+    optimizer = keras.optimizers.LossScaleOptimizer(SGD(SCHEDULE), initial_scale=2.0**21)
+    result = run_keras(optimizer)
+    assert 0 < len(result.learning_rates) < STEPS
+    assert len(result.learning_rates) == int(optimizer.inner_optimizer.iterations)
+    assert_trace(result, SCHEDULE)
+
+
+def test_accumulated_gradients_give_one_row_an_update() -> None:
+    schedule = s.one_cycle(0.1, STEPS // 2)
+    result = run_keras(SGD(schedule, gradient_accumulation_steps=2))
+    assert len(result.learning_rates) == STEPS // 2
+    assert_trace(result, schedule)
+
+
 def test_what_is_not_known_is_nan_and_not_accepted() -> None:
     result = run_keras(keras.optimizers.SGD(0.1, momentum=0.9))
     assert_trace(result, s.constant(0.1))
