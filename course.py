@@ -23,7 +23,7 @@ REQUIREMENTS, CONSTRAINTS = HERE / "requirements.txt", HERE / "constraints.txt"
 CPU_WHEELS = ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
 NEWS = "@jupyterlab/apputils-extension:announcements"  # JupyterLab's "may we show you news?" pop-up
 COMMANDS = {
-    "lab": ["jupyterlab", "--allow-root", HERE / "notebooks" / "00_start_here.ipynb"],
+    "lab": ["jupyterlab", "--allow-root", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"],
     "run": ["nbconvert", "--to", "html", "--template", "classic", "--execute", "--output-dir", HERE / "out"],
     "test": ["pytest"],
 }

@@ -63,6 +63,14 @@ class Scheduler(LRScheduler):
 
     Raises ``TypeError`` when ``schedule`` is no schedule, ``ValueError`` when the number of schedules is not the
     number of groups or when the optimizer has no momentum to cycle.
+
+    >>> from helpers.schedules import linear
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = Scheduler(optimizer, linear(0.1, 0.0, steps=4))
+    >>> for _ in range(2):
+    ...     optimizer.step(); scheduler.step()
+    >>> scheduler.get_last_lr(), scheduler.state_dict()["last_epoch"]
+    ([0.05], 2)
     """
 
     def __init__(
@@ -174,6 +182,14 @@ def drive(
 
     Nothing to call, so nothing to forget: right under gradient accumulation, with closures, with ``torch.compile``
     and when a gradient scaler skips an update. Save and load the returned scheduler's ``state_dict``.
+
+    >>> from helpers.schedules import linear
+    >>> weight = torch.zeros(1, requires_grad=True)
+    >>> optimizer = torch.optim.SGD([weight], lr=1.0)
+    >>> scheduler = drive(optimizer, linear(0.1, 0.0, steps=4))
+    >>> optimizer.step(); optimizer.step()
+    >>> optimizer.param_groups[0]["lr"]
+    0.05
     """
     scheduler = Scheduler(optimizer, schedule, cycle_momentum=cycle_momentum, strict=strict)
 

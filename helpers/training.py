@@ -295,6 +295,14 @@ def assert_trace(run: Run, schedule: Schedule) -> None:
 
     Bit by bit: PyTorch in float64, Keras against the schedule rounded to float32. The message says which update is
     off, and names the usual reason when it recognises one. Momentum is compared when the schedule has one.
+
+    >>> from helpers.schedules import constant, linear
+    >>> run = Run("PyTorch", "no data", 0, 1, 2, "cpu", {}, learning_rates=[0.1, 0.1, 0.1, 0.1])
+    >>> assert_trace(run, constant(0.1))
+    >>> assert_trace(run, linear(0.1, 0.0, steps=4))
+    Traceback (most recent call last):
+        ...
+    AssertionError: update 1 used learning rate 0.1, the schedule says 0.075. It never moved: all 4 updates used 0.1.
     """
     if not run.learning_rates:
         raise AssertionError("the run made no update")
