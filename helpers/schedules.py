@@ -235,6 +235,11 @@ class Schedule:
 
     __rmul__ = __mul__
 
+    def _set(self, **fields: Any) -> None:
+        """Write checked, normalised fields into a frozen dataclass under construction."""
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON carries without loss; ``Schedule.from_dict`` reads it back.
 
@@ -274,17 +279,9 @@ def _from_plain(value: Any) -> Any:
     return tuple(_from_plain(item) for item in value) if isinstance(value, (list, tuple)) else value
 
 
-class _Checked(Schedule):
-    """Shared by the dataclasses below: writes checked, normalised fields into a frozen instance."""
-
-    def _set(self, **fields: Any) -> None:
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
-
-
 # ---------------------------------------------------------------------------------- combinations
 @dataclass(frozen=True)
-class WithMomentum(_Checked):
+class WithMomentum(Schedule):
     """A learning rate together with the momentum that goes with it; always the outermost layer."""
 
     lr: Schedule
@@ -317,7 +314,7 @@ def _bare(*schedules: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Scaled(_Checked):
+class Scaled(Schedule):
     """``factor * schedule``."""
 
     factor: float
@@ -341,7 +338,7 @@ class Scaled(_Checked):
 
 
 @dataclass(frozen=True)
-class Join(_Checked):
+class Join(Schedule):
     """``first`` before step ``at``, then ``second`` with its own clock starting at 0."""
 
     first: Schedule
@@ -386,7 +383,7 @@ def _between(start: float, end: float, u: Array, shape: str) -> Array:
 
 
 @dataclass(frozen=True)
-class Curve(_Checked):
+class Curve(Schedule):
     """Values given at knots, a shape (linear, cos, exp, 1-sqrt) between each two; the last value is held."""
 
     knots: tuple[tuple[float, float], ...]
@@ -440,7 +437,7 @@ class TorchOneCycle(Curve):
 
 
 @dataclass(frozen=True)
-class Ladder(_Checked):
+class Ladder(Schedule):
     """``rungs`` values from ``min_lr`` to ``max_lr``, both used, evenly spaced (linear) or in equal ratios (exp)."""
 
     min_lr: float
@@ -470,7 +467,7 @@ class Ladder(_Checked):
 
 # ------------------------------------------------------------------------ schedules without an end
 @dataclass(frozen=True)
-class Constant(_Checked):
+class Constant(Schedule):
     """The same value for ever."""
 
     value: float
@@ -487,7 +484,7 @@ class Constant(_Checked):
 
 
 @dataclass(frozen=True)
-class Piecewise(_Checked):
+class Piecewise(Schedule):
     """``values[i]`` from boundary i-1 up to, and not including, boundary i."""
 
     boundaries: tuple[int, ...]
@@ -511,7 +508,7 @@ class Piecewise(_Checked):
 
 
 @dataclass(frozen=True)
-class Exponential(_Checked):
+class Exponential(Schedule):
     """``initial_lr * decay_rate ** (k / decay_steps)``; the exponent is floored when ``staircase``."""
 
     initial_lr: float
@@ -537,7 +534,7 @@ class Exponential(_Checked):
 
 
 @dataclass(frozen=True)
-class InverseTime(_Checked):
+class InverseTime(Schedule):
     """``initial_lr / (1 + decay_rate * k / decay_steps) ** power``."""
 
     initial_lr: float
@@ -559,7 +556,7 @@ class InverseTime(_Checked):
 
 
 @dataclass(frozen=True)
-class Polynomial(_Checked):
+class Polynomial(Schedule):
     """``end_lr + (initial_lr - end_lr) * (1 - k / decay_steps) ** power``, then ``end_lr``."""
 
     initial_lr: float
@@ -590,7 +587,7 @@ class Polynomial(_Checked):
 
 
 @dataclass(frozen=True)
-class Triangular(_Checked):
+class Triangular(Schedule):
     """Up from ``start`` to ``peak`` in ``up`` steps, back in ``down``, for ever.
 
     The height shrinks by ``cycle_decay`` with each cycle and by ``step_decay`` with each step.
@@ -627,7 +624,7 @@ class Triangular(_Checked):
 
 
 @dataclass(frozen=True)
-class Restarts(_Checked):
+class Restarts(Schedule):
     """Cosine from a peak to ``end_lr`` over and over; cycle i is ``t_mul ** i`` longer and ``m_mul ** i`` lower."""
 
     initial_lr: float
@@ -660,7 +657,7 @@ class Restarts(_Checked):
             return cycle, (k - cycle * self.first_decay_steps) / self.first_decay_steps
         lengths, starts = [float(self.first_decay_steps)], [0.0]
         while starts[-1] + lengths[-1] <= k.max():
-            starts.append(_whole(starts[-1] + lengths[-1]))
+            starts.append(starts[-1] + lengths[-1])
             lengths.append(_whole(self.first_decay_steps * self.t_mul ** len(lengths)))
         cycle = np.searchsorted(starts, k, side="right") - 1
         return cycle.astype(np.float64), (k - np.asarray(starts)[cycle]) / np.asarray(lengths)[cycle]

@@ -70,9 +70,13 @@ def test_one_cycle_hits_its_knots_bit_by_bit(peak: float, total: int, data: st.D
     assert (schedule.momentum(0), schedule.momentum(up), schedule.momentum(total)) == (0.95, 0.85, 0.95)
 
 
-def test_a_fraction_that_means_a_whole_step_is_that_step() -> None:
-    assert 0.29 * 100 != 29
-    assert s.one_cycle(0.1, 100, pct_start=0.29)(29) == 0.1
+@pytest.mark.parametrize("anneal", ["cos", "linear"])
+def test_a_fraction_that_means_a_whole_step_is_that_step(anneal: str) -> None:
+    assert 0.07 * 100 > 7  # rounding: the peak would come a hair after step 7, and never be hit
+    for step in range(1, 100):
+        schedule = s.one_cycle(0.1, 100, pct_start=step / 100, anneal=anneal)
+        assert schedule(step) == 0.1
+        assert schedule.lr.knots[1][0] == step
 
 
 @given(one_cycles())
