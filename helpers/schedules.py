@@ -27,6 +27,7 @@ import dataclasses
 import itertools
 import math
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -138,7 +139,7 @@ def _as_steps(step: ArrayLike) -> Array:
 
 
 # ------------------------------------------------------------------------------------------ base
-class Schedule:
+class Schedule(ABC):
     """A learning rate as a pure function of k, the number of optimizer updates already made.
 
     Call it with an int to get a ``float``, with an array to get a float64 array of the same shape.
@@ -166,13 +167,13 @@ class Schedule:
         return math.inf
 
     @property
+    @abstractmethod
     def bounds(self) -> tuple[float, float]:
-        """Lowest and highest value that can occur."""
-        raise NotImplementedError
+        """An interval that holds every value."""
 
+    @abstractmethod
     def _values(self, k: Array) -> Array:
         """Values at the one-dimensional float array ``k``."""
-        raise NotImplementedError
 
     @overload
     def __call__(self, step: int | float | np.integer) -> float: ...

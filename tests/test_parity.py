@@ -14,7 +14,7 @@ from helpers import schedules as s
 from tests.strategies import momenta
 
 rates = st.floats(1e-3, 1.0)
-CLOSE = {"rtol": 1e-9, "atol": 1e-15}
+CLOSE = {"rtol": 1e-9, "atol": 1e-12}  # torch's running fractions are some 1e-14 off where the value is exactly 0
 
 
 def run_torch(build, steps: int, lr: float = 0.1, **options) -> tuple[list[float], list[float]]:
