@@ -1,5 +1,6 @@
 """The ways to set up agree with each other, and course.py says what is wrong in a sentence."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -94,6 +95,91 @@ def test_an_unsupported_python_is_refused_in_a_sentence(tmp_path) -> None:
     assert done.stderr.startswith("The course needs Python 3.11, 3.12 or 3.13")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.fixture
+def bootstrap(tmp_path, monkeypatch):
+    """course.py as a module, in a folder of its own, with every command noted instead of run."""
+    spec = importlib.util.spec_from_file_location("course", ROOT / "course.py")
+    course = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(course)
+    (tmp_path / "bin").mkdir()
+    for name in ("requirements.txt", "constraints.txt"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    monkeypatch.setattr(course, "VENV", tmp_path)
+    monkeypatch.setattr(course, "PYTHON", tmp_path / "bin" / "python")
+    monkeypatch.setattr(course, "REQUIREMENTS", tmp_path / "requirements.txt")
+    monkeypatch.setattr(course, "CONSTRAINTS", tmp_path / "constraints.txt")
+    course.ran = []
+
+    def note(*command, **_options):
+        course.ran.append(" ".join(map(str, command)))
+        course.PYTHON.touch()
+
+    monkeypatch.setattr(course, "run", note)
+    for variable in ("PIP_FIND_LINKS", "COURSE_TORCH"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(course.shutil, "which", lambda name: None)
+    monkeypatch.setattr(course.sys, "platform", "linux")
+    return course
+
+
+def test_it_installs_once_and_again_when_the_requirements_change(bootstrap) -> None:
+    bootstrap.set_up()
+    venv, torch, rest, own, news = bootstrap.ran
+    assert " venv " in venv
+    assert torch.endswith("torch==2.13.0")
+    assert "-r" in rest
+    assert "--no-deps" in own
+    assert "announcements" in news
+    assert all("constraints.txt" in command for command in (torch, rest, own))
+    bootstrap.set_up()
+    assert len(bootstrap.ran) == 5
+    bootstrap.CONSTRAINTS.write_text(bootstrap.CONSTRAINTS.read_text() + "# changed\n")
+    bootstrap.set_up()
+    assert len(bootstrap.ran) == 10
+
+
+def test_an_interrupted_installation_is_taken_up_again(bootstrap, monkeypatch) -> None:
+    def stop(*_arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(bootstrap, "pip", stop)
+        with pytest.raises(KeyboardInterrupt):
+            bootstrap.set_up()
+    assert not (bootstrap.VENV / "course-stamp").exists()
+    bootstrap.set_up()
+    assert (bootstrap.VENV / "course-stamp").exists()
+
+
+@pytest.mark.parametrize(
+    ("card", "environment", "platform", "asks_cpu_index"),
+    [
+        (None, {}, "linux", True),
+        ("/usr/bin/nvidia-smi", {}, "linux", False),
+        ("/usr/bin/nvidia-smi", {"COURSE_TORCH": "cpu"}, "linux", True),
+        (None, {"COURSE_TORCH": "pypi"}, "linux", False),
+        (None, {"PIP_FIND_LINKS": "wheels"}, "linux", False),
+        (None, {}, "darwin", False),
+    ],
+)
+def test_which_pytorch(bootstrap, monkeypatch, card, environment, platform, asks_cpu_index: bool) -> None:
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: card)
+    monkeypatch.setattr(bootstrap.sys, "platform", platform)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    bootstrap.set_up()
+    (torch,) = (command for command in bootstrap.ran if command.endswith("torch==2.13.0"))
+    assert ("--extra-index-url" in torch) == asks_cpu_index
+    assert not any("--extra-index-url" in command for command in bootstrap.ran if command != torch)
+
+
+def test_without_ensurepip_pip_comes_from_outside(bootstrap, monkeypatch) -> None:
+    monkeypatch.setattr(bootstrap.importlib.util, "find_spec", lambda name: None)
+    bootstrap.set_up()
+    assert "--without-pip" in bootstrap.ran[0]
+    assert "pip --python" in bootstrap.ran[1]
 
 
 def test_the_readme_names_the_commands_and_every_lesson() -> None:
