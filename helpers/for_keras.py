@@ -37,8 +37,8 @@ class KerasSchedule(LearningRateSchedule):
     """A schedule as a Keras ``LearningRateSchedule``: a float32 table, looked up inside the compiled step.
 
     ``KerasSchedule(schedule)(k)`` is ``np.float32(schedule(k))``, bit by bit, for 0 <= k <= ``steps``; later k get
-    the last value. ``steps`` defaults to the schedule's end and is needed when it has none (``ValueError``).
-    Saved as the schedule's description, not as the table.
+    the last value. A schedule with an end is tabulated to its end. One without needs ``steps``, how far to go
+    (``ValueError`` otherwise). Saved as the schedule's description, not as the table.
 
     >>> float(KerasSchedule(Schedule.from_dict({"kind": "Constant", "value": 0.5}), steps=10)(3))
     0.5
@@ -55,7 +55,7 @@ class KerasSchedule(LearningRateSchedule):
         if steps is not None and steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps!r}")
         self.schedule = schedule
-        self.steps = int(schedule.steps if steps is None else steps)
+        self.steps = int(schedule.steps) if schedule.steps < float("inf") else int(steps or 0)
         values = schedule(np.arange(self.steps + 1)).astype(np.float32)
         self._table = keras.Variable(values, trainable=False, dtype="float32", name="schedule")
 
@@ -240,8 +240,8 @@ def _tabulate(rate: Any, momentum: Any, steps: int | None, name: str, default: f
         momentum = default if carried is None else carried
     if isinstance(momentum, Schedule):
         # a momentum that never ends is tabulated as far as the learning rate goes
-        length = rate.steps if isinstance(rate, Schedule) and momentum.steps == float("inf") else momentum.steps
-        momentum = KerasSchedule(momentum, int(length) if steps is None and length != float("inf") else steps)
+        as_far_as_the_rate = steps is None and isinstance(rate, Schedule) and rate.steps < float("inf")
+        momentum = KerasSchedule(momentum, int(rate.steps) if as_far_as_the_rate else steps)
     elif not isinstance(momentum, KerasSchedule):
         if isinstance(momentum, bool) or not isinstance(momentum, (int, float)):
             raise TypeError(f"{name} must be a number or a schedule, got {momentum!r}")

@@ -67,10 +67,17 @@ def reference(schedule, *, nesterov: bool = False, torch_rule: bool = False, upd
 @settings(max_examples=25)
 def test_the_table_is_the_schedule_in_float32_bit_by_bit(schedule: s.Schedule, k: list[int]) -> None:
     table = KerasSchedule(schedule, steps=600)
+    end = schedule.steps if math.isfinite(schedule.steps) else 600
     for step in k:
-        assert float(ops.convert_to_numpy(table(step))) == float(np.float32(schedule(min(step, 600))))
+        assert float(ops.convert_to_numpy(table(step))) == float(np.float32(schedule(min(step, end))))
     looked_up = ops.convert_to_numpy(table(np.array(k)))
-    np.testing.assert_array_equal(looked_up, schedule(np.minimum(k, 600)).astype(np.float32))
+    np.testing.assert_array_equal(looked_up, schedule(np.minimum(k, end)).astype(np.float32))
+
+
+def test_a_schedule_with_an_end_is_never_cut_short() -> None:
+    table = KerasSchedule(s.one_cycle(0.1, 50), steps=20)
+    assert table.steps == 50
+    assert float(table(40)) == np.float32(s.one_cycle(0.1, 50)(40))
 
 
 def test_the_table_ends_where_the_schedule_ends_and_holds() -> None:
