@@ -1,0 +1,307 @@
+"""What exercises on paper are made of: numbers, a choice, a function, a curve. What is run is in `practice`.
+
+Every kind knows the right answer and some typical wrong ones (`Mistake`), each with the sentence that helps. An answer
+that is none of these is compared with the right one, and the difference is described. Nothing an answer does raises.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+from numpy.typing import NDArray
+
+from .diagnosis import diagnose, same, text
+from .verdict import Verdict, not_attempted, right, wrong
+
+__all__ = [
+    "Blank",
+    "Choice",
+    "CurveFunction",
+    "Exercise",
+    "Function",
+    "Mistake",
+    "Numbers",
+    "Problem",
+    "call",
+    "must_be_callable",
+]
+
+SEARCH = settings(
+    max_examples=60,
+    database=None,  # a notebook folder is no place for a database of examples
+    deadline=None,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A typical wrong ``answer``, and the ``hint`` that helps whoever gave it."""
+
+    answer: Any
+    hint: str
+
+
+class Problem(Exception):
+    """What is wrong with an answer, in a sentence for the learner."""
+
+
+class Blank(Exception):
+    """The answer turned out to be a blank: a function that gives back nothing."""
+
+
+def is_blank(answer: Any) -> bool:
+    """Whether nothing was filled in: three dots, None or empty text, also as all the items of a pair."""
+    if isinstance(answer, (tuple, list)):
+        return all(is_blank(item) for item in answer)
+    return answer is None or answer is ... or (isinstance(answer, str) and not answer.strip())
+
+
+@dataclass(frozen=True)
+class Exercise(ABC):
+    """One exercise. Call it with an answer to get a `Verdict`.
+
+    name: as in ``check.name``. task: what is asked, in a line. praise: what to take away from the right answer.
+    """
+
+    name: str
+    task: str
+    praise: str
+    mistakes: tuple[Mistake, ...] = field(kw_only=True)
+    fill_in: ClassVar[str] = "fill in the blank, and run the cell again"
+
+    def __call__(self, answer: Any = None) -> Verdict:
+        try:
+            if is_blank(answer):
+                raise Blank
+            self.judge(answer)
+        except Blank:
+            return not_attempted(self.fill_in)
+        except Problem as problem:
+            return wrong(str(problem))
+        return right(self.praise)
+
+    @abstractmethod
+    def judge(self, answer: Any) -> None:
+        """Raise `Problem` unless ``answer`` is right, `Blank` when it is none."""
+
+    def answer_of(self, mistake: Mistake) -> Any:
+        """What somebody who makes ``mistake`` would pass to the check."""
+        return mistake.answer
+
+
+# ----------------------------------------------------------------------------- numbers and choices
+@dataclass(frozen=True)
+class Numbers(Exercise):
+    """One number, or a tuple of them; ``tolerance`` is relative."""
+
+    expected: Any = field(kw_only=True)
+    tolerance: float = field(default=1e-6, kw_only=True)
+    fill_in: ClassVar[str] = "replace the three dots by a number, and run the cell again"
+
+    def judge(self, answer: Any) -> None:
+        expected = self._row(self.expected)
+        given = self._row(answer)
+        if any(is_blank(item) for item in given):
+            raise Blank
+        numbers = [self._number(item) for item in given]
+        if len(numbers) != len(expected):
+            raise Problem(f"{len(expected)} numbers are asked for, you gave {len(numbers)}")
+        if self._close(numbers, expected):
+            return
+        for mistake in self.mistakes:
+            if self._close(numbers, self._row(mistake.answer)):
+                raise Problem(mistake.hint)
+        for place, (number, target) in enumerate(zip(numbers, expected, strict=True), start=1):
+            if not self._close([number], [target]):
+                which = f"number {place} of {len(numbers)}, " if len(numbers) > 1 else ""
+                raise Problem(f"{which}{text(number)}, is too {'large' if number > target else 'small'}")
+
+    @staticmethod
+    def _row(value: Any) -> list[Any]:
+        return list(value) if isinstance(value, (tuple, list, np.ndarray)) else [value]
+
+    @staticmethod
+    def _number(value: Any) -> float:
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, np.generic)):
+            raise Problem(f"a number is asked for, you gave {value!r}")
+        number = float(value)
+        if not math.isfinite(number):
+            raise Problem(f"a finite number is asked for, you gave {number}")
+        return number
+
+    def _close(self, numbers: Sequence[float], expected: Sequence[float]) -> bool:
+        return len(numbers) == len(expected) and all(
+            math.isclose(number, target, rel_tol=self.tolerance, abs_tol=1e-12)
+            for number, target in zip(numbers, expected, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Choice(Exercise):
+    """One letter; a mistake is another letter with the reason why it is not the one."""
+
+    expected: str = field(kw_only=True)
+    fill_in: ClassVar[str] = "replace the three dots by a letter in quotes, and run the cell again"
+
+    def judge(self, answer: Any) -> None:
+        letter = answer.strip().lower() if isinstance(answer, str) else answer
+        if letter == self.expected:
+            return
+        for mistake in self.mistakes:
+            if letter == mistake.answer:
+                raise Problem(mistake.hint)
+        letters = sorted([self.expected, *(mistake.answer for mistake in self.mistakes)])
+        raise Problem(f"choose one of {', '.join(letters)}; you gave {answer!r}")
+
+
+# ------------------------------------------------------------------------------------- functions
+def call(function: Any, *arguments: Any) -> Any:
+    """Call a learner's function; what it raises becomes a `Problem`, NotImplementedError a `Blank`, ``...`` None."""
+    try:
+        value = function(*arguments)
+    except NotImplementedError:
+        raise Blank from None
+    except Exception as error:
+        given = ", ".join(text(argument) for argument in arguments)
+        raise Problem(f"your function raises {type(error).__name__} for ({given}): {error}") from None
+    return None if is_blank(value) else value
+
+
+def call_for_number(function: Any, *arguments: Any) -> float:
+    """The same, for a function that should return a number; NaN stands for None, to be judged by the caller."""
+    value = call(function, *arguments)
+    if value is None:
+        return math.nan
+    if isinstance(value, (bool, np.bool_, Real, np.generic)) or (isinstance(value, np.ndarray) and value.size == 1):
+        number = float(np.asarray(value).reshape(()))
+        if math.isfinite(number):
+            return number
+    given = ", ".join(text(argument) for argument in arguments)
+    raise Problem(f"your function should return one finite number; for ({given}) it returns {value!r}")
+
+
+def counterexample(cases: st.SearchStrategy[Any], holds: Callable[[Any], bool]) -> Any:
+    """The simplest case that hypothesis finds for which ``holds`` is false, or None. The same one every time."""
+    try:
+        return find(cases, lambda case: not holds(case), settings=SEARCH, random=random.Random(0))
+    except NoSuchExample:
+        return None
+
+
+def must_be_callable(answer: Any) -> None:
+    """Raise `Problem` unless ``answer`` is a function."""
+    if not callable(answer):
+        raise Problem(f"a function is asked for, you gave {answer!r}")
+
+
+@dataclass(frozen=True)
+class Function(Exercise):
+    """A function from ``parameters`` to a number, compared with ``reference`` on examples that hypothesis draws.
+
+    A mistake's answer is a wrong function of the same parameters. ``tolerance`` is relative.
+    """
+
+    parameters: tuple[str, ...] = field(kw_only=True)
+    reference: Callable[..., Any] = field(kw_only=True)
+    cases: st.SearchStrategy[tuple[Any, ...]] = field(kw_only=True)
+    tolerance: float = field(default=1e-6, kw_only=True)
+    fill_in: ClassVar[str] = "write the function's body, and run the cell again"
+
+    def judge(self, answer: Any) -> None:
+        must_be_callable(answer)
+        blank: list[bool] = []
+
+        def holds(case: tuple[Any, ...]) -> bool:
+            got = call_for_number(answer, *case)
+            blank.append(math.isnan(got))
+            return self._close(got, float(self.reference(*case)))
+
+        case = counterexample(self.cases, holds)
+        if case is None:
+            return
+        if all(blank):
+            raise Blank
+        for mistake in self.mistakes:
+            if counterexample(self.cases, lambda case, m=mistake: self._agree(answer, m.answer, case)) is None:  # type: ignore[misc]
+                raise Problem(mistake.hint)
+        got, expected = call_for_number(answer, *case), float(self.reference(*case))
+        where = ", ".join(f"{name}={text(value)}" for name, value in zip(self.parameters, case, strict=True))
+        returned = "nothing" if math.isnan(got) else text(got)
+        raise Problem(f"for {where} the answer is {text(expected)}, your function returns {returned}")
+
+    def _agree(self, answer: Any, other: Callable[..., Any], case: tuple[Any, ...]) -> bool:
+        return self._close(call_for_number(answer, *case), float(other(*case)))
+
+    def _close(self, got: float, expected: float) -> bool:
+        return math.isclose(got, expected, rel_tol=self.tolerance, abs_tol=1e-12)
+
+
+@dataclass(frozen=True)
+class CurveFunction(Exercise):
+    """A schedule written by hand, ``f(k, *parameters)``, compared with the course's at every k of a run and beyond.
+
+    reference: parameters -> schedule. A mistake's answer is a function (k, *parameters) of an array k.
+    what: what the curve shows; with "momentum" the reference's momentum is meant.
+    """
+
+    parameters: tuple[str, ...] = field(kw_only=True)
+    reference: Callable[..., Any] = field(kw_only=True)
+    cases: st.SearchStrategy[tuple[Any, ...]] = field(kw_only=True)
+    example: tuple[Any, ...] = field(kw_only=True)
+    steps: Callable[..., int] = field(kw_only=True)
+    what: str = field(default="learning rate", kw_only=True)
+    fill_in: ClassVar[str] = "write the function's body, and run the cell again"
+
+    def judge(self, answer: Any) -> None:
+        must_be_callable(answer)
+        if np.isnan(self._curve(answer, self.example)).all():
+            raise Blank
+        if same(self._curve(answer, self.example), self._expected(self.example)):
+            case = counterexample(self.cases, lambda case: same(self._curve(answer, case), self._expected(case)))
+            if case is None:
+                return
+        else:
+            case = self.example  # where every mistake shows in its plainest form
+        for mistake in self.mistakes:
+            if self._made(mistake, answer, case):
+                raise Problem(mistake.hint)
+        self._describe(answer, case)
+
+    def _made(self, mistake: Mistake, answer: Any, case: tuple[Any, ...]) -> bool:
+        def agree(case: tuple[Any, ...]) -> bool:
+            return same(self._curve(answer, case), mistake.answer(self._k(case), *case))
+
+        return agree(case) and agree(self.example)
+
+    def _describe(self, answer: Any, case: tuple[Any, ...]) -> None:
+        got, expected = self._curve(answer, case), self._expected(case)
+        where = ", ".join(f"{name}={text(value)}" for name, value in zip(self.parameters, case, strict=True))
+        missing = np.flatnonzero(np.isnan(got))
+        if missing.size:
+            raise Problem(f"for {where} your function returns nothing at k = {missing[0]}: does every branch return?")
+        raise Problem(f"for {where}: {diagnose(got, expected, self.steps(*case), self.what)}")
+
+    def _k(self, case: tuple[Any, ...]) -> NDArray[np.int64]:
+        return np.arange(self.steps(*case) + 5)
+
+    def _expected(self, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        return self.reference(*case)(self._k(case))
+
+    def _curve(self, answer: Any, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        return np.array([call_for_number(answer, int(k), *case) for k in self._k(case)])
+
+    def answer_of(self, mistake: Mistake) -> Any:
+        """The mistake as a learner writes it: for one k at a time."""
+        return lambda k, *case: float(np.asarray(mistake.answer(np.array([k]), *case)).reshape(-1)[0])

@@ -1,0 +1,202 @@
+"""Every exercise: the solution is right, the blank is not attempted, each typical mistake gets its own hint."""
+
+import keras
+import numpy as np
+import pytest
+
+from helpers import for_keras, schedules
+from helpers.exercises import LESSONS, Verdict, check
+from helpers.exercises.diagnosis import diagnose
+from helpers.exercises.kinds import Exercise, Mistake, Numbers
+
+ALL = [exercise for exercises in LESSONS.values() for exercise in exercises]
+MISTAKES = [(exercise, mistake) for exercise in ALL for mistake in exercise.mistakes]
+
+
+def ids(value: object) -> str | None:
+    return value.name if isinstance(value, Exercise) else "x" if isinstance(value, Mistake) else None
+
+
+@pytest.mark.parametrize(("exercise", "mistake"), MISTAKES, ids=ids)
+def test_a_typical_mistake_gets_its_own_hint(exercise: Exercise, mistake: Mistake) -> None:
+    verdict = exercise(exercise.answer_of(mistake))
+    assert verdict == Verdict("wrong", mistake.hint)
+    assert not verdict
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=ids)
+def test_a_blank_is_not_attempted(exercise: Exercise) -> None:
+    def three_dots(*_arguments): ...
+
+    def not_written(*_arguments):
+        raise NotImplementedError
+
+    blanks = [..., None, "", " "]
+    blanks += [three_dots, not_written] if "function" in exercise.fill_in or "loop" in exercise.fill_in else []
+    for blank in blanks:
+        assert exercise(blank).outcome == "not attempted", blank
+    assert exercise().outcome == "not attempted"
+    assert exercise((..., ...)).outcome == "not attempted"
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=ids)
+def test_nonsense_is_wrong_and_never_raises(exercise: Exercise) -> None:
+    def raises(*_arguments):
+        raise KeyError("rate")
+
+    class Unfriendly:
+        def __call__(self, *_arguments):
+            return "0.1"
+
+    nonsense = ["zzz", -1e9, True, [1, 2, 3], {}, object(), np.nan, np.array([[1.0]]), raises, lambda: 1, lambda *_: 1j]
+    for answer in [*nonsense, Unfriendly(), lambda *_: [1, 2], lambda *_: "x", Exercise]:
+        verdict = exercise(answer)
+        assert verdict.outcome == "wrong", answer
+        assert len(verdict.message) > 10
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=ids)
+def test_every_exercise_is_well_made(exercise: Exercise) -> None:
+    assert len(exercise.mistakes) >= 2
+    assert len({mistake.hint for mistake in exercise.mistakes}) == len(exercise.mistakes)
+    assert exercise.task
+    assert exercise.praise
+    assert getattr(check, exercise.name) is exercise
+    assert exercise.name in dir(check)
+
+
+def test_every_lesson_has_three_to_five() -> None:
+    assert {lesson: len(exercises) for lesson, exercises in LESSONS.items() if not 3 <= len(exercises) <= 5} == {}
+    assert len({exercise.name for exercise in ALL}) == len(ALL)
+
+
+def test_a_misspelt_name_is_answered() -> None:
+    with pytest.raises(AttributeError, match=r"no exercise 'torch_peek'; did you mean check\.torch_peak\?"):
+        check.torch_peek
+    with pytest.raises(AttributeError, match=r"there is no exercise .zzz.$"):
+        check.zzz
+
+
+# ------------------------------------------------------------------------------------ right answers
+def by_schedule(make):
+    return lambda k, *parameters: make(*parameters)(k)
+
+
+def momentum(k, total, up, low, high):
+    return schedules.one_cycle(1.0, total, pct_start=up, anneal="linear", momentum=(low, high)).momentum(k)
+
+
+def loop(optimizer, scheduler, updates):
+    for _ in range(updates):
+        optimizer.step()
+        scheduler.step()
+
+
+class ARun:
+    learning_rates = schedules.linear(0.1, 0.0, 30)(np.arange(30)).tolist()
+
+
+RIGHT = {
+    "updates_of_a_run": np.int64(1170),
+    "last_value": 1e-4,
+    "linear_run": ARun(),
+    "forgotten_line": " C ",
+    "updates_and_last_k": [1940, 1939],
+    "line_by_hand": lambda k, start, end, steps: start + (end - start) * min(k / steps, 1),
+    "after_the_end": (0, 0.4),
+    "accumulated_updates": 1000,
+    "order_of_two_calls": loop,
+    "piecewise_by_hand": lambda k, boundaries, values: values[sum(b <= k for b in boundaries)],
+    "boundaries_in_updates": (23400, 46800, 62400),
+    "for_keras_boundaries": [99, 199],
+    "is_reached": lambda boundaries, steps: boundaries[-1] <= steps - 1,
+    "patience": (5, 4),
+    "half_life": 13.5,
+    "exponential_by_hand": lambda k, lr, rate, n: lr * rate ** (k / n),
+    "gamma_per_update": lambda gamma, n: np.float64(gamma) ** (1 / n),
+    "mean_rate": lambda r: (r - 1) / np.log(r),
+    "quarter_at_half": schedules.polynomial(0.1, 0.0, 1000, power=2),
+    "ladder_by_hand": lambda k, low, high, rungs: np.geomspace(low, high, rungs)[min(k, rungs - 1)],
+    "ratio_of_rungs": 1.1482,
+    "steepest_rate": lambda rates, losses: rates[np.argmin(np.diff(losses) / np.diff(np.log(rates)))],
+    "what_next": "c",
+    "triangle_by_hand": by_schedule(lambda base, top, size: schedules.cyclic(base, top, size)),
+    "cycles_in_a_run": 5.0,
+    "third_peak": 0.00225,
+    "largest_jump": (5e-6, 0.0025),
+    "three_cycles": schedules.cyclic(0.01, 0.1, 200, momentum=(0.85, 0.95)),
+    "values_by_hand": (0.08, 0.44, 0.8, 0.4),
+    "torch_peak": 49,
+    "three_phases_by_hand": by_schedule(LESSONS["07"][2].reference),
+    "momentum_by_hand": momentum,
+    "flat_top": schedules.warmup(0.008, 0.2, 30).then(
+        schedules.constant(0.2).then(schedules.linear(0.2, 0.0, 50), at=20)
+    ),
+    "same_effective_rate": 0.3,
+    "memory": 22,
+    "stability_limit": lambda curvature, beta: (2 + 2 * beta) / curvature,
+    "buffer_correction": lambda before, now: now / before,
+    "keras_momentum": for_keras.SGD(0.1, momentum=schedules.linear(0.95, 0.85, 10)),
+}
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=ids)
+def test_the_right_answer_is_right(exercise: Exercise) -> None:
+    assert exercise(RIGHT[exercise.name]) == Verdict("right", exercise.praise)
+
+
+# --------------------------------------------------------------------------- mistakes not foreseen
+def test_an_unforeseen_number_is_called_too_large_or_too_small_without_giving_it_away() -> None:
+    assert check.torch_peak(48).message == "48, is too small"
+    verdict = check.largest_jump((5e-6, 1.0))
+    assert verdict.message == "number 2 of 2, 1, is too large"
+    assert check.largest_jump(5e-6).message == "2 numbers are asked for, you gave 1"
+    assert check.largest_jump((..., 1.0)).outcome == "not attempted"
+
+
+def test_a_function_that_is_wrong_in_a_corner_is_shown_the_corner() -> None:
+    verdict = check.stability_limit(lambda curvature, beta: 2 * (1 + min(beta, 0.9)) / curvature)
+    assert "beta=0.99" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (lambda k, start, end, steps: start + (end - start) * min(k / steps, 1) if k else None, "nothing at k = 0"),
+        (lambda k, start, end, steps: 0.5, "it never moves: the learning rate is 0.5 at every k"),
+        (lambda k, start, end, steps: 2 * (start + (end - start) * min(k / steps, 1)), "is 2 times what it should be"),
+        (lambda k, start, end, steps: 1 / (k - 3), "raises ZeroDivisionError for (3, 0.1, 0, 10): division by zero"),
+    ],
+)
+def test_a_curve_is_described(answer, says: str) -> None:
+    assert says in check.line_by_hand(answer).message
+
+
+def test_the_peak_one_step_early_is_explained() -> None:
+    k = np.arange(15)
+    late, early = (np.interp(k, [0, peak, 12], [0.1, 1.0, 0.0]) for peak in (6, 5))
+    assert diagnose(early, late, 12).startswith(
+        "your peak is at step 5, it belongs at step 6: did you divide by total_"
+    )
+
+
+def test_keras_momentum_is_read_off_the_weights_not_off_the_attribute() -> None:
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.95)
+    optimizer.momentum = 0.85
+    assert check.keras_momentum(optimizer).message.startswith("update 1 used momentum 0.85")
+    assert "learning rate should be 0.1" in check.keras_momentum(for_keras.SGD(0.2, momentum=0.9)).message
+    used = RIGHT["keras_momentum"]
+    check.keras_momentum(used)
+    assert not used.built, "the answer itself is left as it was"
+
+
+def test_a_verdict_renders_as_text_and_as_html() -> None:
+    verdict = Verdict("wrong", "a < b & c")
+    assert repr(verdict) == "✗ wrong: a < b & c"
+    assert "a &lt; b &amp; c" in verdict._repr_html_()
+
+
+def test_numbers_of_the_wrong_kind_are_named() -> None:
+    numbers = Numbers("n", "t", "p", expected=1, mistakes=())
+    assert numbers("one").message == "a number is asked for, you gave 'one'"
+    assert numbers(float("inf")).message == "a finite number is asked for, you gave inf"
