@@ -86,6 +86,22 @@ class Dataset:
             small, source=f"{self.source}, {len(small.x_train):,} training and {len(small.x_test):,} test images"
         )
 
+    def validation(self, examples: int) -> Dataset:
+        """The last ``examples`` training images in the place of the test set, which choices must not see.
+
+        Raises ``ValueError`` unless that leaves images to train on.
+        """
+        if not 0 < examples < len(self.x_train):
+            raise ValueError(f"hold out 1 to {len(self.x_train) - 1} training images, got {examples}")
+        return replace(
+            self,
+            x_train=self.x_train[:-examples],
+            y_train=self.y_train[:-examples],
+            x_test=self.x_train[-examples:],
+            y_test=self.y_train[-examples:],
+            source=f"{self.source}, {examples:,} training images held out",
+        )
+
     def scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and standard deviation of the training pixels, per channel: ``(x - mean) / std`` is standardised."""
         # float64 accumulators: a float32 sum over 150 million pixels loses digits

@@ -19,10 +19,11 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from .range_test import RangeTest
 from .schedules import Schedule
 from .training import Run
 
-__all__ = ["comparison", "lr_and_momentum", "runs", "schedules", "show", "table", "use_style"]
+__all__ = ["comparison", "lr_and_momentum", "range_tests", "runs", "schedules", "show", "table", "use_style"]
 
 # Okabe & Ito's colours, in an order whose neighbours also differ in lightness; dashes tell them apart in grey
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -69,11 +70,17 @@ def panels(columns: int = 1, height: float = 2.9, **options: Any) -> tuple[Figur
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Display ``figure`` in a notebook. ``alt`` says in words what it shows; readers without the picture get that."""
+    """Display ``figure`` in a notebook. ``alt`` says in words what it shows; readers without the picture get that.
+
+    Raises ``ValueError`` when ``alt`` is no sentence or when an axis with ticks has no label.
+    """
     from IPython.display import display
 
     if len(alt) < 20:
         raise ValueError(f"describe the figure in a sentence, got {alt!r}")
+    for axis in figure.axes:
+        if (len(axis.get_xticks()) and not axis.get_xlabel()) or (len(axis.get_yticks()) and not axis.get_ylabel()):
+            raise ValueError("label both axes, with their units; only axes without ticks need no label")
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE):
         figure.savefig(buffer, format="png")
@@ -182,6 +189,33 @@ def runs(named: Mapping[str, Run], *, title: str = "") -> Figure:
         right.legend()
         sources = " · ".join(dict.fromkeys(run.source for run in named.values()))
         figure.suptitle(f"data: {sources}", fontsize=8, color="#555555")
+    return figure
+
+
+def range_tests(named: Mapping[str, RangeTest], *, title: str = "") -> Figure:
+    """Draw the smoothed loss of range tests against the learning rate, with the three suggestions as marks.
+
+    Marks: a dot where the loss falls fastest, a triangle at its minimum, a cross where it has exploded.
+    """
+    if not named:
+        raise ValueError("nothing to draw: give at least one range test")
+    figure, (axis,) = panels(height=3.2)
+    with mpl.rc_context(STYLE):
+        for colour, (label, test) in zip(COLOURS * 2, named.items(), strict=False):
+            rates, losses = test.rates[: len(test.losses)], test.losses
+            axis.plot(rates, losses, label=label, color=colour)
+            for suggestion, marker in ((test.steepest, "o"), (test.minimum, "v"), (test.divergence, "X")):
+                if np.isfinite(suggestion):
+                    height = np.interp(suggestion, rates, losses)
+                    axis.plot(suggestion, height, marker, color=colour, markeredgecolor="white", markersize=8)
+        starts = [test.losses[0] for test in named.values()]
+        axis.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed", title=title)
+        axis.set_ylim(0, 2 * max(starts))
+        axis.legend()
+        sources = " · ".join(dict.fromkeys(test.run.source for test in named.values()))
+        figure.suptitle(
+            f"data: {sources} · dot: steepest, triangle: minimum, cross: exploded", fontsize=8, color="#555555"
+        )
     return figure
 
 

@@ -29,6 +29,7 @@ from .schedules import Schedule
 __all__ = ["Run", "assert_trace", "batches", "fit_keras", "fit_torch", "trace", "updates_per_epoch"]
 
 EVALUATION_BATCH = 1000
+Stop = Callable[[list[float]], bool]  # takes the losses so far
 
 
 @dataclass
@@ -122,11 +123,14 @@ def fit_torch(
     seed: int = 0,
     scheduler: LRScheduler | None = None,
     device: str | None = None,
+    stop: Stop | None = None,
+    evaluate: bool = True,
 ) -> Run:
     """Train ``model`` on ``dataset`` and record the rates the optimizer held at every update.
 
     Give the optimizer its schedule with ``for_torch.drive`` before; or pass a torch ``scheduler`` here, which is
     then stepped after every update. device: "cuda", "mps" or "cpu"; the best there is by default.
+    stop: asked after every update, with the losses so far. evaluate: on the test set, after each epoch.
     """
     device = device or runtime.device()
     model.to(device).train()
@@ -154,7 +158,9 @@ def fit_torch(
             if scheduler is not None:
                 scheduler.step()
             bar.update()
-            if len(run.losses) % run.updates_per_epoch == 0:
+            if stop is not None and stop(run.losses):
+                break
+            if evaluate and len(run.losses) % run.updates_per_epoch == 0:
                 run.evaluations.append(_evaluate_torch(model, dataset, images, device, len(run.losses)))
     return _finish(run)
 
@@ -190,20 +196,25 @@ def fit_keras(
     seed: int = 0,
     jit_compile: bool | str = False,
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
+    stop: Stop | None = None,
+    evaluate: bool = True,
+    reseed: bool = True,
 ) -> Run:
     """Compile ``model`` with ``optimizer``, train it with ``model.fit`` and record the rates of every update.
 
     An optimizer of ``for_keras`` notes inside the compiled step what it uses. Of any other the learning rate is read
     before each update, and momentum is NaN: the attribute may not be what the compiled step uses.
+    ``stop`` and ``evaluate`` as in `fit_torch`. reseed: set every random generator to ``seed`` first.
     """
-    keras.utils.set_random_seed(seed)
+    if reseed:
+        keras.utils.set_random_seed(seed)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=jit_compile)
     backend = keras.backend.backend()
     run = _start(f"Keras ({backend})", dataset, batch_size, seed, _keras_device(), keras=keras.__version__)
     run.versions[backend] = runtime.version(backend)
     with _bar(epochs * run.updates_per_epoch, "Keras") as bar:
-        recorder = _Recorder(run, dataset, bar)
+        recorder = _Recorder(run, dataset if evaluate else None, bar, stop)
         train = _Batches(dataset, epochs, batch_size, seed)
         tempo = {"epochs": epochs, "steps_per_epoch": run.updates_per_epoch, "shuffle": False}
         model.fit(train, **tempo, verbose=0, callbacks=[recorder, *callbacks])
@@ -236,11 +247,12 @@ class _Batches(keras.utils.PyDataset):
 class _Recorder(keras.callbacks.Callback):
     """Writes what each update used, and the test metrics after each epoch, into a run."""
 
-    def __init__(self, run: Run, dataset: Dataset, bar: tqdm) -> None:
+    def __init__(self, run: Run, dataset: Dataset | None, bar: tqdm, stop: Stop | None) -> None:
         super().__init__()
-        self.run, self.bar, self.made = run, bar, 0
-        mean, std = dataset.scaling()
-        self.x_test, self.y_test = (dataset.x_test.astype(np.float32) - mean) / std, dataset.y_test
+        self.run, self.bar, self.stop, self.made, self.dataset = run, bar, stop, 0, dataset
+        if dataset is not None:
+            mean, std = dataset.scaling()
+            self.x_test, self.y_test = (dataset.x_test.astype(np.float32) - mean) / std, dataset.y_test
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self.model.reset_metrics()  # Keras reports the mean since the last reset: make that this batch
@@ -262,9 +274,11 @@ class _Recorder(keras.callbacks.Callback):
         self.run.losses.append(loss)
         self.run.learning_rates.append(used["learning_rate"])
         self.run.momenta.append(used["momentum"])
+        if self.stop is not None and self.stop(self.run.losses):
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if not self.run.diverged:
+        if self.dataset is not None and not self.run.diverged:
             found = self.model.evaluate(
                 self.x_test, self.y_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True
             )

@@ -255,3 +255,14 @@ def test_downloads_are_written_with_their_fingerprint(folder, small, monkeypatch
     monkeypatch.setattr(data, "_contact", lambda url: None)
     assert data.load("cifar10").source == "CIFAR-10"
     assert data.load("cifar10", download=False).source == "CIFAR-10"
+
+
+def test_a_validation_set_is_held_out_of_training_and_hides_the_test_set() -> None:
+    digits = data.load("digits").subset(100, 50)
+    held = digits.validation(30)
+    assert len(held.x_train) == 70
+    assert np.array_equal(np.concatenate([held.x_train, held.x_test]), digits.x_train)
+    assert np.array_equal(np.concatenate([held.y_train, held.y_test]), digits.y_train)
+    assert held.source.endswith("30 training images held out")
+    with pytest.raises(ValueError, match="hold out 1 to 99 training images, got 100"):
+        digits.validation(100)

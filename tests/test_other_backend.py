@@ -7,7 +7,13 @@ from pathlib import Path
 
 import keras
 
-FILES = ["tests/test_for_keras.py", "tests/test_models.py", "tests/test_training.py", "helpers/for_keras.py"]
+FILES = [
+    "tests/test_for_keras.py",
+    "tests/test_models.py",
+    "tests/test_training.py",
+    "tests/test_range_test.py",
+    "helpers/for_keras.py",
+]
 
 
 def test_the_keras_tests_pass_on_the_other_backend() -> None:

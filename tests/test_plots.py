@@ -7,6 +7,7 @@ from scipy import stats
 
 from helpers import plots
 from helpers import schedules as s
+from helpers.range_test import RangeTest
 from helpers.training import Run
 
 RUN = Run("PyTorch", "digits", 0, 64, 5, "cpu", {}, [0.1] * 30, [0.9] * 30, list(np.linspace(2, 1, 30)))
@@ -90,3 +91,26 @@ def test_a_table_reads_in_html_and_in_plain_text(monkeypatch) -> None:
 def test_bad_input_is_refused(build, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_an_axis_without_a_label_is_refused() -> None:
+    figure, (left, right) = plots.panels(2)
+    left.set(xlabel="update", ylabel="loss")
+    right.set(xlabel="update")
+    with pytest.raises(ValueError, match="label both axes"):
+        plots.show(figure, "Two panels, one of them without a label on its vertical axis.")
+    right.set(yticks=[])
+    plots.show(figure, "Two panels, one of them without ticks, so without a label.")
+
+
+def test_range_tests_are_drawn_with_their_marks() -> None:
+    rates = np.geomspace(1e-3, 1.0, 60)
+    losses = 2.3 - np.tanh(3 * (np.log10(rates) + 2)) + 20 * rates**4
+    run = Run("PyTorch", "made up", 0, 1, 1, "cpu", {}, rates.tolist(), [], losses.tolist())
+    test = RangeTest(run, s.lr_range_test(1e-3, 1.0, 60), memory=0.0)
+    (axis,) = plots.range_tests({"a ladder": test}).axes
+    assert axis.get_xscale() == "log"
+    marks = [line.get_xdata()[0] for line in axis.lines[1:]]
+    assert marks == [test.steepest, test.minimum, test.divergence]
+    with pytest.raises(ValueError, match="at least one range test"):
+        plots.range_tests({})

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 
 import keras
 import numpy as np
@@ -160,3 +161,23 @@ def test_batches_cover_an_epoch_once_and_drop_the_rest() -> None:
 def test_bad_sizes_are_refused(build, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_a_run_can_be_stopped_and_left_without_evaluations() -> None:
+    digits = data.load("digits").subset(600, 100)
+    options = {"batch_size": 60, "epochs": 2, "stop": lambda losses: len(losses) == 13, "evaluate": False}
+    network = models.mlp_torch(digits.image_shape)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    of_torch = training.fit_torch(network, optimizer, digits, **options)
+    of_keras = training.fit_keras(models.mlp_keras(digits.image_shape), SGD(0.1), digits, **options)
+    for run in (of_torch, of_keras):
+        assert len(run.losses) == len(run.learning_rates) == 13
+        assert run.evaluations == []
+        assert not run.diverged
+
+
+def test_the_random_generators_can_be_left_alone() -> None:
+    digits = data.load("digits").subset(120, 10)
+    before = random.getstate()
+    training.fit_keras(models.mlp_keras(digits.image_shape), SGD(0.1), digits, batch_size=60, reseed=False)
+    assert random.getstate() == before
