@@ -17,6 +17,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 from scipy import stats
 
 from .range_test import RangeTest
@@ -81,11 +82,17 @@ def show(figure: Figure, alt: str) -> None:
     for axis in figure.axes:
         if (len(axis.get_xticks()) and not axis.get_xlabel()) or (len(axis.get_yticks()) and not axis.get_ylabel()):
             raise ValueError("label both axes, with their units; only axes without ticks need no label")
-    buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format="png")
-    picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+    picture = base64.b64encode(_png(figure)).decode("ascii")
     display({"image/png": picture, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def _png(figure: Figure) -> bytes:
+    """The figure with a palette of 128 colours: no difference to the eye, half the bytes in a committed notebook."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(drawn, format="png")
+    Image.open(drawn).convert("RGB").quantize(128).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> None:
@@ -200,17 +207,16 @@ def range_tests(named: Mapping[str, RangeTest], *, title: str = "") -> Figure:
     if not named:
         raise ValueError("nothing to draw: give at least one range test")
     figure, (axis,) = panels(height=3.2)
+    top = 2 * max(test.losses[0] for test in named.values())
     with mpl.rc_context(STYLE):
         for colour, (label, test) in zip(COLOURS * 2, named.items(), strict=False):
             rates, losses = test.rates[: len(test.losses)], test.losses
             axis.plot(rates, losses, label=label, color=colour)
             for suggestion, marker in ((test.steepest, "o"), (test.minimum, "v"), (test.divergence, "X")):
                 if np.isfinite(suggestion):
-                    height = np.interp(suggestion, rates, losses)
+                    height = min(np.interp(suggestion, rates, losses), 0.97 * top)
                     axis.plot(suggestion, height, marker, color=colour, markeredgecolor="white", markersize=8)
-        starts = [test.losses[0] for test in named.values()]
-        axis.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed", title=title)
-        axis.set_ylim(0, 2 * max(starts))
+        axis.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed", title=title, ylim=(0, top))
         axis.legend()
         sources = " · ".join(dict.fromkeys(test.run.source for test in named.values()))
         figure.suptitle(

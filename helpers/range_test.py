@@ -88,12 +88,15 @@ class RangeTest:
 
     @property
     def steepest(self) -> float:
-        """The rate at which the smoothed loss falls fastest against log(rate), before its minimum."""
-        lowest = int(np.argmin(self.losses))
-        if lowest < 2:
+        """The rate at which the smoothed loss falls fastest against log(rate), before its minimum.
+
+        The first rungs, as many as the average remembers, are left out: there it jumps from batch to batch.
+        """
+        start, lowest = round(1 / (1 - self.memory)), int(np.argmin(self.losses))
+        if lowest < start + 2:
             return math.nan
-        slope = np.gradient(self.losses[: lowest + 1], np.log(self.rates[: lowest + 1]))
-        return self._at(int(np.argmin(slope))) if slope.min() < 0 else math.nan
+        slope = np.gradient(self.losses[start : lowest + 1], np.log(self.rates[start : lowest + 1]))
+        return self._at(start + int(np.argmin(slope))) if slope.min() < 0 else math.nan
 
     @property
     def divergence(self) -> float:

@@ -343,6 +343,8 @@ def _compare(run: Run, what: str, used: list[float], schedule: Schedule) -> None
         hint = f" It never moved: all {len(used)} updates used {actual[0]:g}."
     elif same_as(k // run.updates_per_epoch):
         hint = " It moved once per epoch: the schedule was stepped per epoch instead of per update."
+    elif same_as(k - k % run.updates_per_epoch):
+        hint = " It moved once per epoch: right at each epoch's first update, then held until the next."
     elif same_as(k + 1):
         hint = " Every update used the next one's value: the schedule is one step ahead."
     elif same_as(np.maximum(k - 1, 0)):
