@@ -140,8 +140,8 @@ def schedules(named: Mapping[str, Schedule], steps: int | None = None, *, log: b
             k = _steps(schedule, steps)
             axis.plot(k, schedule(k), label=label)
         axis.set(xlabel="updates made, k", ylabel="learning rate", title=title, yscale="log" if log else "linear")
-        if len(named) > 1:
-            axis.legend()
+        if len(named) > 1:  # above the axes: curves that go up and down leave no corner free
+            axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(named), 4), fontsize=9)
     return figure
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.notebook_tools [notebooks/07_one_cycle.ipynb ...]
 
-Runs every lesson (or the ones named) at COURSE_BUDGET (default cpu), writes the outputs into the file, whole or not
-at all, and stamps it with a hash of its code cells. `tests/test_notebooks.py` fails when stamp and code differ.
+Runs every lesson and solution (or the ones named) at COURSE_BUDGET (default cpu), writes the outputs into the file, whole or not
+at all, and stamps it with a hash of its code cells. `tests/test_notebook_style.py` fails when the two differ.
 """
 
 import base64
@@ -19,7 +19,9 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-README_FIGURE = ROOT / "notebooks" / "results" / "one_cycle_mnist.png"  # the training figure of lesson 07
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
+README_LESSON = ROOT / "notebooks" / "07_one_cycle.ipynb"
+README_FIGURE = ROOT / "notebooks" / "results" / "one_cycle_mnist.png"  # its last picture
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -60,12 +62,12 @@ def execute(path: Path) -> float:
     part = path.with_suffix(".part")
     nbformat.write(notebook, part)
     os.replace(part, path)
-    if path.stem == "07_one_cycle":
+    if path.resolve() == README_LESSON:
         README_FIGURE.parent.mkdir(exist_ok=True)
         README_FIGURE.write_bytes(pictures(notebook)[-1])
     return time.monotonic() - start
 
 
 if __name__ == "__main__":
-    for path in [Path(name) for name in sys.argv[1:]] or LESSONS:
+    for path in [Path(name) for name in sys.argv[1:]] or LESSONS + SOLUTIONS:
         print(f"{path.name}: {execute(path):.0f} s", flush=True)

@@ -92,7 +92,7 @@ EXERCISES: tuple[Exercise, ...] = (
     Choice(
         "what_next",
         "Your range test falls steepest at 0.02, is lowest at 0.2 and explodes at 0.8. Which peak do you train with?",
-        "A range test brackets; a few full runs decide. They are what the test was to save, but not all of them are.",
+        "A range test brackets; a handful of full runs decides. That is still far fewer than without it.",
         expected="c",
         mistakes=(
             Mistake(

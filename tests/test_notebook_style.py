@@ -1,0 +1,192 @@
+"""What nbval does not look at: form, freshness, size, leaks, descriptions. nbval itself runs every notebook."""
+
+import itertools
+import json
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers.exercises import LESSONS as EXERCISES
+from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS, code_cells, stamp_of
+
+NOTEBOOKS = LESSONS + SOLUTIONS
+MAX_BYTES = 300_000
+MACHINE_PATH = re.compile(r"(?<![\w.~:/-])/(?:home|root|tmp|opt|usr|work|Users|var|mnt)/[\w.]|[A-Z]:\\\\Users|file://")
+WARNING = re.compile(r"\b\w*Warning\b:|^WARNING|Traceback \(most recent call last\)", re.MULTILINE)
+
+MAX_LINES, MAX_MEDIAN_LINES, MAX_CELLS = 30, 12, 60
+SECTIONS = ["Picture", "From scratch", "In PyTorch", "In Keras", "They agree", "When it fails", "Exercises", "Recap"]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT / "notebooks").with_suffix(""))
+
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+every_lesson = pytest.mark.parametrize("path", LESSONS, ids=name)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def text_outputs(notebook: nbformat.NotebookNode) -> list[str]:
+    found = []
+    for output in (output for cell in code_cells(notebook) for output in cell.outputs):
+        found.append(output.get("text", ""))
+        found += [v for k, v in output.get("data", {}).items() if k.startswith("text/") and isinstance(v, str)]
+    return found
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+@every_notebook
+def test_it_is_valid_and_small(path: Path) -> None:
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert path.stat().st_size <= MAX_BYTES
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "widgets" not in notebook.metadata, "GitHub refuses notebooks with stored widget states"
+
+
+@every_notebook
+def test_outputs_belong_to_the_code(path: Path) -> None:
+    notebook = read(path)
+    assert notebook.metadata.course.stamp == stamp_of(notebook), "stale: python -m tests.notebook_tools " + path.name
+    assert notebook.metadata.course.budget in ("cpu", "gpu"), "committed outputs come from a real run"
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1)), "every cell executed, in order"
+    assert any(cell.outputs for cell in code_cells(notebook))
+
+
+@every_notebook
+def test_outputs_are_clean(path: Path) -> None:
+    notebook = read(path)
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            assert output.output_type != "error" or "raises-exception" in tags(cell)
+            assert output.get("name") != "stderr", output.get("text")
+    for text in text_outputs(notebook):
+        assert not WARNING.search(text), text
+        assert "\r" not in text, "a progress bar"
+    everything = json.dumps([cell.get("outputs", []) for cell in notebook.cells]) + "".join(text_outputs(notebook))
+    everything += "".join(cell.source for cell in notebook.cells)
+    assert not MACHINE_PATH.search(everything), MACHINE_PATH.search(everything)
+
+
+@every_notebook
+def test_cells_suit_a_strict_comparison(path: Path) -> None:
+    for cell in code_cells(read(path)):
+        assert not cell.source.rstrip().endswith(";"), "nbval does not honour a trailing semicolon: assign to _"
+        assert not re.search(r"^\s*[!%]", cell.source, re.MULTILINE), "no shell commands or magics in a lesson"
+        assert "nbval-skip" not in tags(cell)
+
+
+@every_notebook
+def test_every_picture_has_a_description(path: Path) -> None:
+    for cell in code_cells(read(path)):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                assert len(alt) >= 20, cell.source
+                assert output.data["text/plain"] == f"Figure: {alt}"
+
+
+@every_notebook
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+\.(?:ipynb|py|json|md))[^)]*\)", "".join(c.source for c in read(path).cells)):
+        assert target.startswith("http") or (path.parent / target).exists(), target
+
+
+# ------------------------------------------------------------------------------------------- form
+@every_notebook
+def test_imports_are_in_one_cell_the_first(path: Path) -> None:
+    first, *others = code_cells(read(path))
+    assert re.search(r"^\s*(from|import) ", first.source, re.MULTILINE)
+    for cell in others:
+        assert not re.search(r"^\s*(from \S+ )?import ", cell.source, re.MULTILINE), cell.source
+
+
+@every_notebook
+def test_never_more_than_two_code_cells_without_a_word(path: Path) -> None:
+    runs = itertools.groupby(read(path).cells, key=lambda cell: cell.cell_type)
+    assert max(len(list(cells)) for kind, cells in runs if kind == "code") <= 2
+
+
+@every_notebook
+def test_cells_are_short_enough_to_be_read(path: Path) -> None:
+    notebook = read(path)
+    lengths = [len(cell.source.splitlines()) for cell in code_cells(notebook)]
+    assert max(lengths) <= MAX_LINES
+    assert statistics.median(lengths) <= MAX_MEDIAN_LINES
+    assert len(notebook.cells) <= MAX_CELLS
+
+
+@every_notebook
+def test_pictures_come_from_the_one_place_that_checks_labels(path: Path) -> None:
+    """`plots.show` refuses a figure without a description or with an unlabelled axis."""
+    for cell in code_cells(read(path)):
+        assert not re.search(r"\bplt\b|pyplot|savefig|\.show\(\)", cell.source), cell.source
+        shown = len(re.findall(r"^\s*plots\.show\(", cell.source, re.MULTILINE))
+        assert sum("image/png" in output.get("data", {}) for output in cell.outputs) == shown
+
+
+@every_lesson
+def test_a_lesson_says_what_it_teaches_how_long_it_takes_and_where_it_is_from(path: Path) -> None:
+    notebook = read(path)
+    opening, closing = notebook.cells[0].source, notebook.cells[-1].source
+    assert re.match(rf"# {path.stem[:2]} · ", opening)
+    for goal in ("(1)", "(2)", "(3)", "*Time*", "*Before it*"):
+        assert goal in opening, goal
+    for part in ("## Recap", "**Next**", "**References.**"):
+        assert part in closing, part
+
+
+@pytest.mark.parametrize("path", [p for p in LESSONS if p.stem[:2] in {"03", "04", "06", "07"}], ids=name)
+def test_a_lesson_about_a_schedule_has_the_whole_form(path: Path) -> None:
+    headings = re.findall(r"^#{2,3} (.+)$", "\n".join(cell.source for cell in read(path).cells), re.MULTILINE)
+    found = [next((i for i, heading in enumerate(headings) if heading.startswith(part)), None) for part in SECTIONS]
+    assert None not in found, dict(zip(SECTIONS, found, strict=True))
+    assert found == sorted(found)
+    assert any(heading.startswith("Derive") for heading in headings)
+    assert any(heading.startswith("Train") for heading in headings)
+
+
+@every_lesson
+def test_every_training_cell_is_held_to_its_trace(path: Path) -> None:
+    source = "\n".join(cell.source for cell in code_cells(read(path)))
+    if "fit_torch" in source or "fit_keras" in source:
+        assert "training.assert_trace(" in source
+
+
+# -------------------------------------------------------------------------------------- exercises
+def checks(path: Path) -> dict[str, str]:
+    """Name of each check a notebook calls -> the outcome it shows."""
+    found = {}
+    for cell in code_cells(read(path)):
+        called = re.search(r"^check\.(\w+)\(", cell.source, re.MULTILINE)
+        if called:
+            texts = [output.data["text/plain"] for output in cell.outputs if output.output_type == "execute_result"]
+            assert len(texts) == 1, cell.source
+            found[called[1]] = re.match(r"\S+ ([\w ]+):", texts[0])[1]
+    return found
+
+
+@every_lesson
+def test_every_exercise_is_in_its_lesson_blank_and_in_its_solution_right(path: Path) -> None:
+    expected = [exercise.name for exercise in EXERCISES[path.stem[:2]]]
+    lesson, solution = checks(path), checks(path.parent / "solutions" / path.name)
+    assert sorted(lesson) == sorted(expected)
+    assert list(solution) == list(lesson), "the same order"
+    assert set(lesson.values()) == {"not attempted"}
+    assert set(solution.values()) == {"right"}
+
+
+def test_there_is_a_solution_for_each_lesson_and_no_other() -> None:
+    assert [path.name for path in SOLUTIONS] == [path.name for path in LESSONS]
+    assert sorted(EXERCISES) == [path.stem[:2] for path in LESSONS]
