@@ -2,8 +2,9 @@
 
     python -m tests.notebook_tools [notebooks/07_one_cycle.ipynb ...]
 
-Runs every lesson and solution (or the ones named) at COURSE_BUDGET (default cpu), writes the outputs into the file, whole or not
-at all, and stamps it with a hash of its code cells. `tests/test_notebook_style.py` fails when the two differ.
+Runs every lesson and solution (or the ones named) at COURSE_BUDGET (default cpu), writes the outputs into the file,
+whole or not at all, and stamps it with a hash of its code cells. `tests/test_notebook_style.py` fails when the two
+differ.
 """
 
 import base64
