@@ -123,7 +123,8 @@ def trace(rates: list[float], framework: str = "PyTorch") -> training.Run:
     ("rates", "message"),
     [
         ([0.1] * 10, "update 0 .*It never moved: all 10 updates used 0.1"),
-        ([SCHEDULE(k // 5) for k in range(10)], "It moved once per epoch"),
+        ([SCHEDULE(k // 5) for k in range(10)], "stepped per epoch instead of per update"),
+        ([SCHEDULE(k - k % 5) for k in range(10)], "right at each epoch's first update, then held until the next"),
         ([SCHEDULE(k + 1) for k in range(10)], "one step ahead"),
         ([SCHEDULE(max(k - 1, 0)) for k in range(10)], "one step behind"),
         ([*[SCHEDULE(k) for k in range(9)], 0.7], r"update 9 used learning rate 0.7, the schedule says [\d.]+\.$"),
