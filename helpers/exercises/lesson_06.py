@@ -11,7 +11,7 @@ from .practice import ScheduleAnswer
 
 
 def _height(k: np.ndarray, half: int) -> np.ndarray:
-    return 1 - np.abs(k / half % 2 - 1)
+    return np.asarray(cyclic(0.0, 1.0, half)(k))
 
 
 EXERCISES: tuple[Exercise, ...] = (
