@@ -77,21 +77,26 @@ def show(figure: Figure, alt: str) -> None:
     """
     from IPython.display import display
 
+    picture = base64.b64encode(drawn(figure, alt)).decode("ascii")
+    display({"image/png": picture, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def drawn(figure: Figure, alt: str) -> bytes:
+    """``figure`` as a small PNG, once it has passed the checks of `show`."""
     if len(alt) < 20:
         raise ValueError(f"describe the figure in a sentence, got {alt!r}")
     for axis in figure.axes:
         if (len(axis.get_xticks()) and not axis.get_xlabel()) or (len(axis.get_yticks()) and not axis.get_ylabel()):
             raise ValueError("label both axes, with their units; only axes without ticks need no label")
-    picture = base64.b64encode(_png(figure)).decode("ascii")
-    display({"image/png": picture, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
+    return _png(figure)
 
 
 def _png(figure: Figure) -> bytes:
     """The figure with a palette of 128 colours: no difference to the eye, half the bytes in a committed notebook."""
-    drawn, small = io.BytesIO(), io.BytesIO()
+    full, small = io.BytesIO(), io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(drawn, format="png")
-    Image.open(drawn).convert("RGB").quantize(128).save(small, format="png", optimize=True)
+        figure.savefig(full, format="png")
+    Image.open(full).convert("RGB").quantize(128).save(small, format="png", optimize=True)
     return small.getvalue()
 
 

@@ -1,0 +1,118 @@
+"""Many small runs of one network at once, one for each row of learning rates and each seed: for rankings and grids."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch.nn import functional
+
+from . import runtime
+from .data import Dataset
+from .training import batches, updates_per_epoch
+
+__all__ = ["ManyRuns", "fit_many_torch"]
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class ManyRuns:
+    """What R rows of rates with S seeds each gave. A run that diverged holds NaN from there on.
+
+    losses: of each batch before its update, (R, S, T). gradient_norms: of the same batches, (R, S, T).
+    accuracies: on the test set after the last update, (R, S), between 0 and 1.
+    """
+
+    losses: NDArray[np.float64]
+    gradient_norms: NDArray[np.float64]
+    accuracies: NDArray[np.float64]
+
+
+def fit_many_torch(
+    build: Callable[[int], nn.Module],
+    dataset: Dataset,
+    rates: ArrayLike,
+    *,
+    seeds: Sequence[int],
+    batch_size: int = 128,
+    momentum: float = 0.0,
+) -> ManyRuns:
+    """Train ``build(seed)`` with SGD for every row of ``rates`` and every seed, all at the same time.
+
+    rates: (R, T), the learning rate of each update. Runs of one seed share initial weights and batches, those of
+    `training.fit_torch` with that seed, which gives the same losses one run at a time. Networks with BatchNorm are
+    refused: their statistics are not weights. Raises ``ValueError`` for rates that are negative or not finite.
+    """
+    lr = np.asarray(rates, dtype=np.float64)
+    if lr.ndim != 2 or lr.size == 0 or not np.isfinite(lr).all() or lr.min() < 0:
+        raise ValueError("rates: rows of finite learning rates, at least 0, one for each update")
+    device = runtime.device()
+    models = [build(seed) for seed in seeds]
+    stacked, buffers = stack_module_state(models)
+    if buffers:
+        raise ValueError(f"a network with buffers ({next(iter(buffers))}) cannot be trained many at once")
+    weights = {name: part.detach().to(device)[None].repeat(len(lr), *[1] * part.ndim) for name, part in stacked.items()}
+    skeleton = copy.deepcopy(models[0]).to("meta")
+    images = _Images(dataset, device)
+
+    def loss(weights: Weights, x: Tensor, y: Tensor) -> Tensor:
+        return functional.cross_entropy(functional_call(skeleton, weights, (x,)), y)
+
+    slopes = vmap(vmap(grad_and_value(loss)), in_dims=(0, None, None))
+    velocity = {name: torch.zeros_like(part) for name, part in weights.items()}
+    losses, norms = [], []
+    for k, indices in enumerate(_batches_of_all(len(dataset.x_train), batch_size, lr.shape[1], seeds)):
+        gradient, value = slopes(weights, *images.train(indices))
+        losses.append(value.double().cpu().numpy())
+        each = [torch.linalg.vector_norm(part.flatten(2), dim=2) for part in gradient.values()]
+        norms.append(torch.linalg.vector_norm(torch.stack(each), dim=0).double().cpu().numpy())
+        rate = torch.as_tensor(lr[:, k], dtype=torch.float32, device=device)
+        for name, part in weights.items():
+            step = velocity[name].mul_(momentum).add_(gradient[name]) if momentum else gradient[name]
+            part.addcmul_(rate.reshape(-1, *[1] * (part.ndim - 1)), step, value=-1)
+    return ManyRuns(np.stack(losses, axis=-1), np.stack(norms, axis=-1), _accuracies(skeleton, weights, images))
+
+
+class _Images:
+    """A dataset as standardised tensors."""
+
+    def __init__(self, dataset: Dataset, device: str) -> None:
+        self.mean, self.std = (torch.from_numpy(value).to(device) for value in dataset.scaling())
+        self.x, self.y = torch.from_numpy(dataset.x_train).to(device), torch.from_numpy(dataset.y_train).to(device)
+        self.x_test, self.y_test = torch.from_numpy(dataset.x_test).to(device), torch.from_numpy(dataset.y_test)
+
+    def scaled(self, raw: Tensor) -> Tensor:
+        return ((raw.float() - self.mean) / self.std).movedim(-1, -3)
+
+    def train(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        chosen = torch.from_numpy(indices).to(self.x.device)
+        return self.scaled(self.x[chosen]), self.y[chosen]
+
+
+def _batches_of_all(
+    examples: int, batch_size: int, updates: int, seeds: Sequence[int]
+) -> itertools.islice[NDArray[np.int64]]:
+    """For each update the indices of every seed's batch, (S, batch_size)."""
+    epochs = math.ceil(updates / updates_per_epoch(examples, batch_size))
+    orders = zip(*(batches(examples, batch_size, epochs, seed) for seed in seeds), strict=True)
+    return itertools.islice((np.stack(order) for order in orders), updates)
+
+
+@torch.no_grad()
+def _accuracies(skeleton: nn.Module, weights: Weights, images: _Images, part: int = 1000) -> NDArray[np.float64]:
+    predict = vmap(vmap(lambda w, x: functional_call(skeleton, w, (x,)), in_dims=(0, None)), in_dims=(0, None))
+    correct = 0
+    for start in range(0, len(images.x_test), part):
+        logits = predict(weights, images.scaled(images.x_test[start : start + part])).cpu()
+        correct = correct + (logits.argmax(-1) == images.y_test[start : start + part]).double().sum(-1)
+    broken = torch.stack([(~torch.isfinite(w)).flatten(2).any(2) for w in weights.values()]).any(0).cpu()
+    return torch.where(broken, math.nan, torch.as_tensor(correct) / len(images.x_test)).numpy()

@@ -1,0 +1,44 @@
+"""Sliders: what they draw, what a page without a kernel shows, what bad input says."""
+
+import base64
+
+import pytest
+from matplotlib.figure import Figure
+
+from helpers import plots
+from helpers.explorer import explore
+
+ALT = "A line that falls from 1 to its end."
+
+
+def draw(end: float) -> Figure:
+    figure, (axis,) = plots.panels()
+    axis.plot([1, end])
+    axis.set(xlabel="step", ylabel="value")
+    return figure
+
+
+def test_moving_a_slider_draws_again() -> None:
+    explorer = explore(draw, ALT, end=(0.0, 1.0, 0.5))
+    slider, picture = explorer.children
+    before = picture.value
+    slider.value = 0.0
+    assert picture.value != before
+    assert explorer.values == {"end": 0.0}
+
+
+def test_a_page_without_a_kernel_gets_the_picture_and_its_description() -> None:
+    explorer = explore(draw, ALT, end=(0.0, 1.0, 0.5))
+    bundle = explorer._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert bundle["text/plain"] == f"Figure: {ALT}"
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_bad_input_is_a_sentence() -> None:
+    with pytest.raises(ValueError, match="out of order"):
+        explore(draw, ALT, end=(0.0, 1.0, 2.0))
+    with pytest.raises(ValueError, match="at least one slider"):
+        explore(draw, ALT)
+    with pytest.raises(ValueError, match="describe the figure"):
+        explore(draw, "short", end=(0.0, 1.0, 0.5))

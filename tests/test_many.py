@@ -1,0 +1,70 @@
+"""Runs trained together are the runs of training.fit_torch, one at a time."""
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import data, for_torch, models, schedules, training
+from helpers.many import fit_many_torch
+
+DIGITS = data.load("digits").subset(640, 200)
+K = np.arange(25)
+PLANS = [schedules.constant(0.1), schedules.linear(0.2, 0.0, 25), schedules.one_cycle(0.2, 25, momentum=None)]
+
+
+def build(seed: int) -> torch.nn.Module:
+    return models.mlp_torch(DIGITS.image_shape, hidden=(16,), seed=seed)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_together_is_one_at_a_time(momentum: float) -> None:
+    many = fit_many_torch(
+        build, DIGITS, np.stack([plan(K) for plan in PLANS]), seeds=[3, 5], batch_size=64, momentum=momentum
+    )
+    assert many.losses.shape == many.gradient_norms.shape == (3, 2, 25)
+    for row, plan in enumerate(PLANS):
+        for column, seed in enumerate([3, 5]):
+            model = build(seed)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
+            for_torch.drive(optimizer, plan)
+            run = training.fit_torch(
+                model, optimizer, DIGITS, epochs=3, batch_size=64, seed=seed, stop=lambda losses: len(losses) == 25
+            )
+            training.assert_trace(run, plan)
+            np.testing.assert_allclose(many.losses[row, column], run.losses, rtol=2e-4, atol=2e-5)
+            accuracy = training._evaluate_torch(model, DIGITS, _images, "cpu", 25)["accuracy"]
+            assert many.accuracies[row, column] == pytest.approx(accuracy, abs=0.011)
+
+
+def _images(raw: torch.Tensor) -> torch.Tensor:
+    mean, std = DIGITS.scaling()
+    return ((raw.float() - torch.from_numpy(mean)) / torch.from_numpy(std)).permute(0, 3, 1, 2)
+
+
+def test_gradient_norms_are_those_of_the_steps() -> None:
+    """Plain SGD: the first step is rate times gradient, so its length says the norm."""
+    model = build(0)
+    before = torch.cat([w.detach().clone().reshape(-1) for w in model.parameters()])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    training.fit_torch(model, optimizer, DIGITS, batch_size=64, seed=0, stop=lambda losses: True, evaluate=False)
+    after = torch.cat([w.detach().reshape(-1) for w in model.parameters()])
+    many = fit_many_torch(build, DIGITS, [[0.5]], seeds=[0], batch_size=64)
+    assert many.gradient_norms[0, 0, 0] == pytest.approx(((after - before).norm() / 0.5).item(), rel=1e-4)
+
+
+def test_a_run_that_diverges_has_no_accuracy_and_leaves_the_others_alone() -> None:
+    rates = np.stack([np.full(30, 1e30), np.full(30, 0.1)])
+    many = fit_many_torch(build, DIGITS, rates, seeds=[0, 1], batch_size=64)
+    assert np.isnan(many.accuracies[0]).all()
+    assert (many.accuracies[1] > 0.5).all()
+
+
+@pytest.mark.parametrize("rates", [[0.1, 0.2], [[0.1, -0.2]], [[np.nan]], [[]]])
+def test_bad_rates_are_a_sentence(rates) -> None:
+    with pytest.raises(ValueError, match="rows of finite learning rates"):
+        fit_many_torch(build, DIGITS, rates, seeds=[0])
+
+
+def test_batchnorm_is_refused() -> None:
+    with pytest.raises(ValueError, match="with buffers"):
+        fit_many_torch(lambda seed: models.cnn_torch(DIGITS.image_shape, seed=seed), DIGITS, [[0.1]], seeds=[0])
