@@ -7,7 +7,7 @@
 ...     axis.set(xlabel="update", ylabel="x")
 ...     return figure
 >>> sliders = explore(draw, "A line from 1 to 1 - lr.", lr=(0.1, 2.5, 0.5))
->>> sliders.values, sliders._repr_mimebundle_()["text/plain"]
+>>> sliders.values, sliders._repr_mimebundle_()[0]["text/plain"]
 ({'lr': 0.5}, 'Figure: A line from 1 to 1 - lr.')
 """
 
@@ -49,7 +49,8 @@ class Explorer(ipywidgets.VBox):
         """Widget and picture in one output: whoever cannot show the one shows the other."""
         bundle = super()._repr_mimebundle_(**options) or {}
         picture = base64.b64encode(self._picture.value).decode("ascii")
-        return {**bundle, "image/png": picture, "text/plain": f"Figure: {self._alt}"}
+        shown = {**bundle, "image/png": picture, "text/plain": f"Figure: {self._alt}"}
+        return shown, {"image/png": {"alt": self._alt}}
 
 
 def explore(draw: Callable[..., Figure], alt: str, **ranges: tuple[float, float, float]) -> Explorer:

@@ -97,6 +97,11 @@ class ARun:
 
 
 RIGHT = {
+    "largest_stable_rate": 0.1,
+    "updates_until_one_percent": 241,
+    "floor_by_hand": lambda lr, curvature, variance: lr * variance / (curvature * (2 - lr * curvature)),
+    "best_inverse_time": schedules.inverse_time(1 / 6, 1.0, 3),
+    "ruled_out": "c",
     "updates_of_a_run": np.int64(1170),
     "last_value": 1e-4,
     "linear_run": ARun(),

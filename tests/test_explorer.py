@@ -29,7 +29,8 @@ def test_moving_a_slider_draws_again() -> None:
 
 def test_a_page_without_a_kernel_gets_the_picture_and_its_description() -> None:
     explorer = explore(draw, ALT, end=(0.0, 1.0, 0.5))
-    bundle = explorer._repr_mimebundle_()
+    bundle, metadata = explorer._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == ALT
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert bundle["text/plain"] == f"Figure: {ALT}"
     assert "application/vnd.jupyter.widget-view+json" in bundle

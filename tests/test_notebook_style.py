@@ -129,10 +129,10 @@ def test_cells_are_short_enough_to_be_read(path: Path) -> None:
 
 @every_notebook
 def test_pictures_come_from_the_one_place_that_checks_labels(path: Path) -> None:
-    """`plots.show` refuses a figure without a description or with an unlabelled axis."""
+    """`plots.show` and `explore` refuse a figure without a description or with an unlabelled axis."""
     for cell in code_cells(read(path)):
         assert not re.search(r"\bplt\b|pyplot|savefig|\.show\(\)", cell.source), cell.source
-        shown = len(re.findall(r"^\s*plots\.show\(", cell.source, re.MULTILINE))
+        shown = len(re.findall(r"^\s*(plots\.show|explore)\(", cell.source, re.MULTILINE))
         assert sum("image/png" in output.get("data", {}) for output in cell.outputs) == shown
 
 
