@@ -24,7 +24,18 @@ from .range_test import RangeTest
 from .schedules import Schedule
 from .training import Run
 
-__all__ = ["comparison", "lr_and_momentum", "range_tests", "runs", "schedules", "show", "table", "use_style"]
+__all__ = [
+    "comparison",
+    "lr_and_momentum",
+    "places",
+    "range_tests",
+    "runs",
+    "schedules",
+    "show",
+    "table",
+    "use_style",
+    "used",
+]
 
 # Okabe & Ito's colours, in an order whose neighbours also differ in lightness; dashes tell them apart in grey
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -266,4 +277,48 @@ def comparison(
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         axis.legend()
         figure.suptitle(f"data: {source} · bands: 95 % intervals of the mean", fontsize=8, color="#555555")
+    return figure
+
+
+def places(named: Mapping[str, tuple[float, float]], *, source: str) -> Figure:
+    """Draw the order that was predicted beside the order that was measured, a line for each arm.
+
+    named: label -> (prediction, measurement), lower is better in both. source: where the measurements come from.
+
+    >>> figure = places({"line": (1.0, 3.7), "cosine": (1.1, 3.1)}, source="no data")
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['line', 'line', 'cosine', 'cosine']
+    """
+    ranks = np.argsort(np.argsort(list(named.values()), axis=0), axis=0) + 1
+    figure, (axis,) = panels(height=0.6 + 0.22 * len(named))
+    with mpl.rc_context(STYLE):
+        for label, (left, right) in zip(named, ranks, strict=True):
+            moved = abs(int(right) - int(left)) > len(named) / 5
+            axis.plot([0, 1], [left, right], "o-", ms=3, lw=1.4, color=COLOURS[1] if moved else COLOURS[0])
+            axis.text(-0.03, left, label, ha="right", va="center", fontsize=8)
+            axis.text(1.03, right, label, ha="left", va="center", fontsize=8)
+        axis.set(xlim=(-0.8, 1.8), ylim=(len(named) + 0.7, 0.3), xlabel="order", ylabel="place")
+        axis.set_xticks([0, 1], ["predicted", "measured"])
+        axis.set_yticks(range(1, len(named) + 1, 4))
+        axis.grid(False)
+        figure.suptitle(source, fontsize=8, color="#555555")
+    return figure
+
+
+def used(rates: Sequence[float], meant: Schedule, *, unit: str = "update", log: bool = False) -> Figure:
+    """Draw the learning rates a run really used, and dashed the schedule that was meant, over the same updates.
+
+    >>> from helpers.schedules import constant
+    >>> [line.get_label() for line in used([0.1, 0.2], constant(0.1)).axes[0].lines]
+    ['used', 'meant']
+    """
+    figure, (axis,) = panels(height=2.3)
+    with mpl.rc_context(STYLE):
+        k = np.arange(len(rates))
+        few = len(rates) <= 30
+        style: dict[str, Any] = {"marker": "o", "ms": 4} if few else {"drawstyle": "steps-post"}
+        axis.plot(k, rates, "-", color=COLOURS[1], label="used", **style)
+        axis.plot(k, meant(k), "--", color=COLOURS[0], label="meant", drawstyle="default" if few else "steps-post")
+        axis.set(xlabel=unit, ylabel="learning rate", yscale="log" if log else "linear")
+        axis.legend(fontsize=8)
     return figure

@@ -217,11 +217,11 @@ class NoisyQuadratic:
         """Return the expected loss after the last update: a float, or an array for several schedules."""
         lr = _rates("rates", rates)
         moments = np.broadcast_to(self.start, (*lr.shape[:-1], len(self.start)))
-        with np.errstate(over="ignore"):  # too large a rate: infinite, as it should be
+        with np.errstate(over="ignore", invalid="ignore"):  # too large a rate: infinite, as it should be
             for k in range(lr.shape[-1]):
                 rate = lr[..., k, None]
                 moments = (1 - rate * self.curvatures) ** 2 * moments + rate**2 * self.variances
-            last = 0.5 * moments @ self.curvatures
+            last = np.nan_to_num(0.5 * moments @ self.curvatures, nan=np.inf, posinf=np.inf)  # 0 * inf is no loss of 0
         return float(last) if last.ndim == 0 else last
 
     def tuned(self, shape: ArrayLike, scales: ArrayLike) -> tuple[float, float]:

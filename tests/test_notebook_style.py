@@ -124,7 +124,8 @@ def test_cells_are_short_enough_to_be_read(path: Path) -> None:
     lengths = [len(cell.source.splitlines()) for cell in code_cells(notebook)]
     assert max(lengths) <= MAX_LINES
     assert statistics.median(lengths) <= MAX_MEDIAN_LINES
-    assert len(notebook.cells) <= MAX_CELLS
+    cases = sum("## Case" in cell.source for cell in notebook.cells)  # the clinic is read a case at a time
+    assert len(notebook.cells) <= (5 * cases + 20 if cases else MAX_CELLS)
 
 
 @every_notebook

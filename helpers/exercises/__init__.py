@@ -16,7 +16,19 @@ from __future__ import annotations
 
 import difflib
 
-from . import lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08
+from . import (
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_06,
+    lesson_07,
+    lesson_08,
+    lesson_12,
+    lesson_15,
+)
 from .kinds import Exercise
 from .verdict import Verdict
 
@@ -24,7 +36,19 @@ __all__ = ["LESSONS", "Verdict", "check"]
 
 LESSONS: dict[str, tuple[Exercise, ...]] = {
     module.__name__[-2:]: module.EXERCISES
-    for module in (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08)
+    for module in (
+        lesson_00,
+        lesson_01,
+        lesson_02,
+        lesson_03,
+        lesson_04,
+        lesson_05,
+        lesson_06,
+        lesson_07,
+        lesson_08,
+        lesson_12,
+        lesson_15,
+    )
 }
 
 
