@@ -38,7 +38,10 @@ FRAMEWORKS = "torch", "tensorflow", "keras", "jax"
         ("helpers.schedules", FRAMEWORKS),
         ("helpers.runtime", FRAMEWORKS),
         ("helpers.data", FRAMEWORKS),
+        ("helpers.theory", FRAMEWORKS),
+        ("helpers.exercises", FRAMEWORKS),
         ("helpers.for_torch", ("tensorflow", "keras", "jax")),
+        ("helpers.curvature", ("tensorflow", "keras", "jax")),
     ],
 )
 def test_modules_import_no_more_than_they_need(module: str, absent: tuple[str, ...]) -> None:
