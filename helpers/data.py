@@ -11,6 +11,7 @@ From a shell, for whoever carries the data into a room without a network:
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import os
 import shutil
@@ -104,6 +105,10 @@ class Dataset:
 
     def scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and standard deviation of the training pixels, per channel: ``(x - mean) / std`` is standardised."""
+        return self._scaling
+
+    @functools.cached_property
+    def _scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         # float64 accumulators: a float32 sum over 150 million pixels loses digits
         mean = self.x_train.mean(axis=(0, 1, 2), dtype=np.float64)
         std = self.x_train.std(axis=(0, 1, 2), dtype=np.float64)

@@ -17,6 +17,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+from pandas import DataFrame
 from PIL import Image
 from scipy import stats
 
@@ -25,10 +26,13 @@ from .schedules import Schedule
 from .training import Run
 
 __all__ = [
+    "budget_curves",
     "comparison",
+    "differences",
     "lr_and_momentum",
     "places",
     "range_tests",
+    "rate_curves",
     "runs",
     "schedules",
     "show",
@@ -321,4 +325,69 @@ def used(rates: Sequence[float], meant: Schedule, *, unit: str = "update", log: 
         axis.plot(k, meant(k), "--", color=COLOURS[0], label="meant", drawstyle="default" if few else "steps-post")
         axis.set(xlabel=unit, ylabel="learning rate", yscale="log" if log else "linear")
         axis.legend(fontsize=8)
+    return figure
+
+
+# ------------------------------------------------------------------------------------------- races
+def budget_curves(runs: DataFrame, arms: Sequence[str], *, source: str) -> Figure:
+    """Draw mean test error against budget, both logarithmic, with 95 % intervals over the seeds.
+
+    runs: those of a ``compare.Race``. arms: which of them, in the order of the legend.
+    """
+    tested = runs[(runs.stage == "test") & runs.error.notna()].astype({"error": float})
+    figure, (axis,) = panels(height=3.4)
+    with mpl.rc_context(STYLE):
+        for style, arm in zip(mpl.rcParams["axes.prop_cycle"] * 2, arms, strict=False):
+            groups = [(budget, part.error) for budget, part in tested[tested.arm == arm].groupby("budget")]
+            means, halves = zip(*(interval(errors) for _, errors in groups), strict=True)
+            budgets = [budget for budget, _ in groups]
+            axis.errorbar(budgets, means, halves, marker="o", ms=3, capsize=2, label=arm, **style)
+        axis.set(xscale="log", yscale="log", xlabel="budget, epochs", ylabel="test error, %")
+        _plain_ticks(axis.xaxis, sorted(set(tested.budget)))
+        low, high = axis.get_ylim()
+        _plain_ticks(axis.yaxis, np.geomspace(low, high, 6)[1:-1])
+        axis.legend(fontsize=8)
+        figure.suptitle(f"data: {source} · bars: 95 % intervals", fontsize=8, color="#555555")
+    return figure
+
+
+def _plain_ticks(axis: Any, places: ArrayLike) -> None:
+    axis.set_ticks(places, [f"{place:.2g}" for place in np.asarray(places)])
+    axis.set_ticks([], minor=True)
+
+
+def rate_curves(tuning: DataFrame, *, source: str, top: float | None = None) -> Figure:
+    """Draw the error of every rate that was tried: how wide a valley each schedule has.
+
+    tuning: rates x arms, as ``compare.Race.tuning`` gives it. top: where to cut the error, in %.
+    """
+    figure, (axis,) = panels(height=3.4)
+    with mpl.rc_context(STYLE):
+        for arm in tuning:
+            column = tuning[arm].dropna()
+            axis.plot(column.index, column, marker="o", ms=3, label=arm)
+        axis.set(xscale="log", xlabel="peak learning rate", ylabel="held-out error, %", ylim=(None, top))
+        axis.legend(fontsize=8)
+        figure.suptitle(f"data: {source}", fontsize=8, color="#555555")
+    return figure
+
+
+def differences(summary: DataFrame, *, reference: str, source: str) -> Figure:
+    """Draw each arm's difference from the reference with its 95 % interval, the best above.
+
+    summary: rows of one budget of ``compare.Race.summary``. Filled: Holm's p is below 0.05.
+    """
+    rows = summary[summary.arm != reference].sort_values("difference", ascending=False)
+    figure, (axis,) = panels(height=0.9 + 0.26 * len(rows))
+    with mpl.rc_context(STYLE):
+        for place, row in enumerate(rows.itertuples()):
+            clear = row.p < 0.05
+            face = COLOURS[0] if clear else "white"
+            axis.errorbar(
+                row.difference, place, xerr=row.difference_half_width, fmt="o", color=COLOURS[0], mfc=face, ms=5
+            )
+        axis.axvline(0, color="#555555", lw=1)
+        axis.set_yticks(range(len(rows)), rows.arm, fontsize=8)
+        axis.set(xlabel=f"difference of test error from {reference}, points", ylabel="schedule")
+        figure.suptitle(f"data: {source} · filled: Holm's p < 0.05", fontsize=8, color="#555555")
     return figure

@@ -6,6 +6,7 @@ so that every update is made with `batch_size` images. Divergence is a result (`
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import time
@@ -26,7 +27,7 @@ from . import runtime
 from .data import Dataset
 from .schedules import Schedule
 
-__all__ = ["Run", "assert_trace", "batches", "fit_keras", "fit_torch", "trace", "updates_per_epoch"]
+__all__ = ["Run", "assert_trace", "batches", "evaluate_torch", "fit_keras", "fit_torch", "trace", "updates_per_epoch"]
 
 EVALUATION_BATCH = 1000
 Stop = Callable[[list[float]], bool]  # takes the losses so far
@@ -87,10 +88,20 @@ def batches(examples: int, batch_size: int, epochs: int, seed: int) -> Iterator[
         yield from rng.permutation(examples)[: count * batch_size].reshape(count, batch_size)
 
 
-def _bar(total: int, label: str) -> tqdm:
-    """A progress bar for runs of more than two seconds; TQDM_DISABLE=1 silences it, also in notebooks."""
+def _order(examples: int, batch_size: int, epochs: int, updates: int | None, seed: int) -> list[NDArray[np.int64]]:
+    """Indices of every batch of a run of whole epochs, or of ``updates``."""
+    if updates is None:
+        return list(batches(examples, batch_size, epochs, seed))
+    if updates < 1:
+        raise ValueError(f"updates must be at least 1, got {updates}")
+    enough = math.ceil(updates / updates_per_epoch(examples, batch_size))
+    return list(itertools.islice(batches(examples, batch_size, enough, seed), updates))
+
+
+def progress(total: int, label: str, *, unit: str = "update", done: int = 0) -> tqdm:
+    """A progress bar for what takes more than two seconds; TQDM_DISABLE=1 silences it, also in notebooks."""
     silent = bool(os.environ.get("TQDM_DISABLE"))
-    return tqdm(total=total, desc=label, unit="update", delay=2, leave=False, disable=silent)
+    return tqdm(total=total, initial=done, desc=label, unit=unit, delay=2, leave=False, disable=silent)
 
 
 # ---------------------------------------------------------------------------------------- PyTorch
@@ -119,6 +130,7 @@ def fit_torch(
     dataset: Dataset,
     *,
     epochs: int = 1,
+    updates: int | None = None,
     batch_size: int = 128,
     seed: int = 0,
     scheduler: LRScheduler | None = None,
@@ -130,19 +142,17 @@ def fit_torch(
 
     Give the optimizer its schedule with ``for_torch.drive`` before; or pass a torch ``scheduler`` here, which is
     then stepped after every update. device: "cuda", "mps" or "cpu"; the best there is by default.
-    stop: asked after every update, with the losses so far. evaluate: on the test set, after each epoch.
+    updates: in the place of epochs, for runs that are not whole epochs long. stop: asked after every update, with the
+    losses so far. evaluate: on the test set, after each epoch and after the last update.
     """
     device = device or runtime.device()
     model.to(device).train()
-    mean, std = (torch.from_numpy(value).to(device) for value in dataset.scaling())
     x, y = torch.from_numpy(dataset.x_train).to(device), torch.from_numpy(dataset.y_train).to(device)
-
-    def images(raw: torch.Tensor) -> torch.Tensor:
-        return ((raw.float() - mean) / std).permute(0, 3, 1, 2)
-
+    images = standardised(dataset, device)
     run = _start("PyTorch", dataset, batch_size, seed, device, torch=torch.__version__)
-    with _bar(epochs * run.updates_per_epoch, "PyTorch") as bar:
-        for indices in batches(len(x), batch_size, epochs, seed):
+    order = _order(len(x), batch_size, epochs, updates, seed)
+    with progress(len(order), "PyTorch") as bar:
+        for indices in order:
             chosen = torch.from_numpy(indices).to(device)
             loss = functional.cross_entropy(model(images(x[chosen])), y[chosen])
             run.losses.append(loss.item())
@@ -160,8 +170,9 @@ def fit_torch(
             bar.update()
             if stop is not None and stop(run.losses):
                 break
-            if evaluate and len(run.losses) % run.updates_per_epoch == 0:
-                run.evaluations.append(_evaluate_torch(model, dataset, images, device, len(run.losses)))
+            made = len(run.losses)
+            if evaluate and (made % run.updates_per_epoch == 0 or made == len(order)):
+                run.evaluations.append({"updates": made, **evaluate_torch(model, dataset, device=device)})
     return _finish(run)
 
 
@@ -171,9 +182,18 @@ def _held(optimizer: torch.optim.Optimizer) -> tuple[float, float]:
     return float(group["lr"]), float(momentum)
 
 
+def standardised(dataset: Dataset, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What makes a batch of raw images (batch, height, width, channels) into what the network is fed."""
+    mean, std = (torch.from_numpy(value).to(device) for value in dataset.scaling())
+    return lambda raw: ((raw.float() - mean) / std).permute(0, 3, 1, 2)
+
+
 @torch.no_grad()
-def _evaluate_torch(model: nn.Module, dataset: Dataset, images: Any, device: str, updates: int) -> dict[str, float]:
-    model.eval()
+def evaluate_torch(model: nn.Module, dataset: Dataset, *, device: str | None = None) -> dict[str, float]:
+    """Mean loss and accuracy on the test set, in evaluation mode; training mode is switched on again after it."""
+    device = device or runtime.device()
+    images = standardised(dataset, device)
+    model.to(device).eval()
     correct = loss = 0.0
     for start in range(0, len(dataset.x_test), EVALUATION_BATCH):
         part = slice(start, start + EVALUATION_BATCH)
@@ -182,7 +202,7 @@ def _evaluate_torch(model: nn.Module, dataset: Dataset, images: Any, device: str
         loss += functional.cross_entropy(logits, labels, reduction="sum").item()
         correct += (logits.argmax(1) == labels).sum().item()
     model.train()
-    return {"updates": updates, "loss": loss / len(dataset.x_test), "accuracy": correct / len(dataset.x_test)}
+    return {"loss": loss / len(dataset.x_test), "accuracy": correct / len(dataset.x_test)}
 
 
 # ------------------------------------------------------------------------------------------ Keras
@@ -192,6 +212,7 @@ def fit_keras(
     dataset: Dataset,
     *,
     epochs: int = 1,
+    updates: int | None = None,
     batch_size: int = 128,
     seed: int = 0,
     jit_compile: bool | str = False,
@@ -204,7 +225,7 @@ def fit_keras(
 
     An optimizer of ``for_keras`` notes inside the compiled step what it uses. Of any other the learning rate is read
     before each update, and momentum is NaN: the attribute may not be what the compiled step uses.
-    ``stop`` and ``evaluate`` as in `fit_torch`. reseed: set every random generator to ``seed`` first.
+    ``updates``, ``stop`` and ``evaluate`` as in `fit_torch`. reseed: set every random generator to ``seed`` first.
     """
     if reseed:
         keras.utils.set_random_seed(seed)
@@ -213,11 +234,12 @@ def fit_keras(
     backend = keras.backend.backend()
     run = _start(f"Keras ({backend})", dataset, batch_size, seed, _keras_device(), keras=keras.__version__)
     run.versions[backend] = runtime.version(backend)
-    with _bar(epochs * run.updates_per_epoch, "Keras") as bar:
+    order = _order(len(dataset.x_train), batch_size, epochs, updates, seed)
+    with progress(len(order), "Keras") as bar:
         recorder = _Recorder(run, dataset if evaluate else None, bar, stop)
-        train = _Batches(dataset, epochs, batch_size, seed)
-        tempo = {"epochs": epochs, "steps_per_epoch": run.updates_per_epoch, "shuffle": False}
-        model.fit(train, **tempo, verbose=0, callbacks=[recorder, *callbacks])
+        train = _Batches(dataset, order)
+        tempo = {"epochs": epochs, "steps_per_epoch": run.updates_per_epoch} if updates is None else {"epochs": 1}
+        model.fit(train, **tempo, shuffle=False, verbose=0, callbacks=[recorder, *callbacks])
     return _finish(run)
 
 
@@ -230,10 +252,9 @@ def _keras_device() -> str:
 class _Batches(keras.utils.PyDataset):
     """The batches of `batches`, standardised, for all epochs in one row."""
 
-    def __init__(self, dataset: Dataset, epochs: int, batch_size: int, seed: int) -> None:
+    def __init__(self, dataset: Dataset, order: list[NDArray[np.int64]]) -> None:
         super().__init__()
-        self.dataset, (self.mean, self.std) = dataset, dataset.scaling()
-        self.order = list(batches(len(dataset.x_train), batch_size, epochs, seed))
+        self.dataset, (self.mean, self.std), self.order = dataset, dataset.scaling(), order
 
     def __len__(self) -> int:
         return len(self.order)

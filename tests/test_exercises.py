@@ -98,6 +98,25 @@ class ARun:
 
 
 RIGHT = {
+    "flat_and_down": lambda k, lr, total, down: lr * min(1.0, max(0.0, (total - k) / down)),
+    "averaged_factor": 0.75,
+    "updates_spent": (70_000, 46_000),
+    "wsd_first_guess": "b",
+    "schedule_free_weights": "b",
+    "cosine_by_hand": lambda k, top, n, end: end + (top - end) * (1 + np.cos(np.pi * min(k / n, 1))) / 2,
+    "warmup_in_epochs": schedules.warmup(0.001, 0.4, 2340).then(schedules.cosine(0.4, 11_700)),
+    "fourth_cycle_ends": 150,
+    "keras_cosine_steps": (11_700, 2340),
+    "warmup_buys": "b",
+    "order_turned": "b",
+    "next_rate": lambda rates, errors: (
+        rates[0] ** 2 / rates[1]
+        if min(errors) == errors[0]
+        else rates[-1] ** 2 / rates[-2] * (min(errors) == errors[-1])
+    ),
+    "paired_difference": (-0.18, 0.1039),
+    "holm_by_hand": 0.03,
+    "wording": "c",
     **{f"case_{number}": letter for number, letter in enumerate("baccabacbbacabbbbc", start=1)},
     "first_wrong": lambda used, meant: next(
         (i for i, (a, b) in enumerate(zip(used, meant, strict=True)) if abs(a - b) > 1e-3 * b), -1

@@ -2,6 +2,7 @@
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -11,6 +12,22 @@ from helpers.range_test import RangeTest
 from helpers.training import Run
 
 RUN = Run("PyTorch", "digits", 0, 64, 5, "cpu", {}, [0.1] * 30, [0.9] * 30, list(np.linspace(2, 1, 30)))
+RUNS = pd.DataFrame(
+    [
+        {"arm": arm, "budget": budget, "stage": "test", "seed": seed, "error": (2 + seed / 10) / budget}
+        for arm in "ab"
+        for budget in (1.0, 2.0)
+        for seed in range(3)
+    ]
+)
+SUMMARY = pd.DataFrame(
+    {
+        "arm": ["a", "b", "c"],
+        "difference": [0.0, -0.5, 0.2],
+        "difference_half_width": [0.0, 0.1, 0.3],
+        "p": [np.nan, 0.01, 0.6],
+    }
+)
 FIGURES = {
     "schedules": lambda: plots.schedules({"a": s.cosine(0.1, 50), "b": s.constant(0.1)}, steps=60, log=True),
     "lr_and_momentum": lambda: plots.lr_and_momentum(s.one_cycle(0.1, 50)),
@@ -18,6 +35,11 @@ FIGURES = {
     "comparison": lambda: plots.comparison(
         [1, 2, 3], {"a": np.ones((4, 3)), "b": np.eye(3)}, xlabel="epochs", ylabel="error", source="digits"
     ),
+    "places": lambda: plots.places({"a": (1.0, 2.0), "b": (2.0, 1.0)}, source="digits"),
+    "used": lambda: plots.used([0.1] * 40, s.cosine(0.1, 40), log=True),
+    "budget_curves": lambda: plots.budget_curves(RUNS, ["a", "b"], source="digits"),
+    "rate_curves": lambda: plots.rate_curves(pd.DataFrame({"a": [2.0, 1.0]}, index=[0.1, 0.2]), source="digits"),
+    "differences": lambda: plots.differences(SUMMARY, reference="a", source="digits"),
 }
 
 
@@ -114,3 +136,15 @@ def test_range_tests_are_drawn_with_their_marks() -> None:
     assert marks == [test.steepest, test.minimum, test.divergence]
     with pytest.raises(ValueError, match="at least one range test"):
         plots.range_tests({})
+
+
+def test_places_and_differences_say_who_is_where() -> None:
+    texts = [text.get_text() for text in plots.places({"a": (1.0, 2.0), "b": (2.0, 1.0)}, source="x").axes[0].texts]
+    assert texts == ["a", "a", "b", "b"]
+    axis = plots.differences(SUMMARY, reference="a", source="x").axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["c", "b"], "the lowest on top"
+
+
+def test_budget_curves_go_through_the_means() -> None:
+    axis = plots.budget_curves(RUNS, ["a"], source="x").axes[0]
+    np.testing.assert_allclose(np.asarray(axis.containers[0].lines[0].get_ydata(), float), [2.1, 1.05])

@@ -26,7 +26,10 @@ from . import (
     lesson_06,
     lesson_07,
     lesson_08,
+    lesson_10,
+    lesson_11,
     lesson_12,
+    lesson_13,
     lesson_15,
 )
 from .kinds import Exercise
@@ -46,7 +49,10 @@ LESSONS: dict[str, tuple[Exercise, ...]] = {
         lesson_06,
         lesson_07,
         lesson_08,
+        lesson_10,
+        lesson_11,
         lesson_12,
+        lesson_13,
         lesson_15,
     )
 }

@@ -1,0 +1,233 @@
+"""One run of a race: what it is, exactly; how it is made; where its result is kept.
+
+>>> from helpers.schedules import linear
+>>> trial = Trial(Task("digits", train=640, validation=128), "line", linear(0.1, 0.0, 5).to_dict(), updates=5, seed=0)
+>>> sorted(run(trial))
+['diverged', 'error', 'loss', 'source']
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, update_bn
+
+from . import data, for_keras, for_torch, models, runtime, training
+from .data import Dataset
+from .schedules import Schedule
+
+__all__ = ["Store", "Task", "Trial", "run"]
+
+RECIPE = 1  # counts changes of how a trial is made: results of another recipe are not taken for this one's
+NETWORKS: dict[str, tuple[Any, Any]] = {
+    "mlp": (models.mlp_torch, models.mlp_keras),
+    "cnn": (models.cnn_torch, models.cnn_keras),
+}
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained: data, network, batch size, momentum. The same for every arm of a race.
+
+    train, test: how many images, all by default. validation: so many of the training images (or, below 1, that part of
+    them) are held out for tuning; they are trained on when the test set is used. network: a key of ``NETWORKS``.
+    """
+
+    dataset: str = "mnist"
+    network: str = "mlp"
+    train: int | None = None
+    test: int | None = None
+    validation: float = 0.1
+    batch_size: int = 128
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise ValueError(f"unknown network {self.network!r}: choose from {', '.join(NETWORKS)}")
+
+    def data(self, *, final: bool) -> Dataset:
+        """The images of a run: with the test set when ``final``, else with held-out images in its place."""
+        dataset = _load(self.dataset, self.train, self.test)
+        held_out = self.validation if self.validation >= 1 else self.validation * len(dataset.x_train)
+        return dataset if final else dataset.validation(round(held_out))
+
+    def updates(self, epochs: float) -> int:
+        """The updates of a budget in epochs of the tuning runs, which have fewer images."""
+        images = len(self.data(final=False).x_train)
+        return max(1, round(epochs * training.updates_per_epoch(images, self.batch_size)))
+
+
+@functools.cache
+def _load(name: str, train: int | None, test: int | None) -> Dataset:
+    dataset = data.load(name)
+    return dataset.subset(train or len(dataset.x_train), test)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One run, by everything that its result depends on. ``final`` runs are tested, the others validated.
+
+    schedule: as data, ``Schedule.to_dict()``. tail: the part of the run at whose end weights are averaged, 0 for none.
+    """
+
+    task: Task
+    arm: str
+    schedule: dict[str, Any]
+    updates: int
+    seed: int
+    framework: str = "torch"
+    final: bool = False
+    tail: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.framework not in ("torch", "keras"):
+            raise ValueError(f"framework must be 'torch' or 'keras', got {self.framework!r}")
+        if self.tail and self.framework == "keras":
+            raise ValueError("averaging the tail of a run is done in PyTorch only")
+
+    @property
+    def specification(self) -> dict[str, Any]:
+        """Plain data: what the result is filed under."""
+        return {"recipe": RECIPE, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_specification(cls, specification: dict[str, Any]) -> Trial:
+        """The trial with this specification. Raises ``ValueError`` for that of another recipe."""
+        data = dict(specification)
+        if data.pop("recipe") != RECIPE:
+            raise ValueError(f"made by recipe {specification['recipe']}, this is recipe {RECIPE}")
+        return cls(**{**data, "task": Task(**data["task"])})
+
+    @property
+    def key(self) -> str:
+        """A name for the specification, the same on every machine."""
+        text = json.dumps(self.specification, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+class Store:
+    """Results in a folder, one file a trial, each written whole or not at all. Without a folder: in memory."""
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self._memory: dict[str, Result] = {}
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, trial: Trial) -> Result | None:
+        """The result of ``trial``, or None. A file that is no result of it is put aside, and None returned."""
+        if trial.key in self._memory or self.folder is None:
+            return self._memory.get(trial.key)
+        path = self.folder / f"{trial.key}.json"
+        try:
+            kept = json.loads(path.read_text())
+            if kept["specification"] != json.loads(json.dumps(trial.specification)):
+                raise ValueError("another specification")
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            path.replace(path.with_suffix(".broken"))
+            return None
+        return self._memory.setdefault(trial.key, kept["result"])
+
+    def put(self, trial: Trial, result: Result) -> None:
+        """Keep ``result``, in memory and, atomically, in the folder."""
+        self._memory[trial.key] = result
+        if self.folder is not None:
+            path = self.folder / f"{trial.key}.json"
+            part = path.with_name(f"{path.name}.{os.getpid()}.part")
+            part.write_text(json.dumps({"specification": trial.specification, "result": result}, indent=1))
+            os.replace(part, path)
+
+
+def run(trial: Trial) -> Result:
+    """Train as ``trial`` says, hold the run to its schedule, and return error (in %), loss and data source.
+
+    error and loss are None for a run that diverged. One thread a run: many runs share a machine.
+    """
+    dataset = trial.task.data(final=trial.final)
+    with _one_thread():
+        train = _run_torch if trial.framework == "torch" else _run_keras
+        found = train(trial, dataset, Schedule.from_dict(trial.schedule))
+    diverged = found is None or not math.isfinite(found["loss"])
+    error = None if diverged or found is None else 100 * (1 - found["accuracy"])
+    loss = None if diverged or found is None else found["loss"]
+    return {"error": error, "loss": loss, "diverged": diverged, "source": dataset.source}
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _tempo(trial: Trial) -> dict[str, Any]:
+    return {"updates": trial.updates, "batch_size": trial.task.batch_size, "seed": trial.seed}
+
+
+def _run_torch(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, float] | None:
+    model = NETWORKS[trial.task.network][0](dataset.image_shape, seed=trial.seed)
+    # the schedule sets the rate before the first update
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=trial.task.momentum)
+    for_torch.drive(optimizer, schedule)
+    averaged = _average_the_tail(model, optimizer, trial)
+    done = training.fit_torch(model, optimizer, dataset, evaluate=False, **_tempo(trial))
+    training.assert_trace(done, schedule)
+    if done.diverged:
+        return None
+    if averaged is not None:
+        _new_statistics(averaged, dataset, trial)
+    return training.evaluate_torch(model if averaged is None else averaged, dataset)
+
+
+def _average_the_tail(model: nn.Module, optimizer: torch.optim.Optimizer, trial: Trial) -> AveragedModel | None:
+    """A model that becomes the mean of the weights after each of the last updates."""
+    if not trial.tail:
+        return None
+    averaged, made = AveragedModel(model.to(runtime.device())), [0]
+    first = trial.updates - round(trial.tail * trial.updates)
+
+    def note(*_: Any) -> None:
+        made[0] += 1
+        if made[0] > first:
+            averaged.update_parameters(model)
+
+    optimizer.register_step_post_hook(note)
+    return averaged
+
+
+def _new_statistics(averaged: nn.Module, dataset: Dataset, trial: Trial) -> None:
+    """BatchNorm's statistics for averaged weights: those it has belong to other weights."""
+    device = runtime.device()
+    images = training.standardised(dataset, device)
+    order = training.batches(len(dataset.x_train), trial.task.batch_size, 1, trial.seed)
+    few = (torch.from_numpy(dataset.x_train[indices]).to(device) for indices, _ in zip(order, range(50), strict=False))
+    update_bn((images(raw) for raw in few), averaged)
+
+
+def _run_keras(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, float] | None:
+    model = NETWORKS[trial.task.network][1](dataset.image_shape, seed=trial.seed)
+    optimizer = for_keras.SGD(
+        schedule, momentum=None if schedule.momentum else trial.task.momentum, steps=trial.updates
+    )
+    done = training.fit_keras(model, optimizer, dataset, **_tempo(trial))
+    training.assert_trace(done, schedule)
+    return None if done.diverged else done.evaluations[-1]

@@ -1,0 +1,297 @@
+"""The race: same results in any engine, after any interruption; statistics against known answers."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import distributed
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers import for_torch, models, schedules, training, trial
+from helpers.compare import Arm, Race, Task, holm, race
+from helpers.trial import Store, Trial
+
+TASK = Task("digits", train=640, test=200, validation=128, batch_size=64)
+ARMS = {
+    "constant": lambda updates: schedules.constant(1.0),
+    "line": lambda updates: schedules.linear(1.0, 0.0, updates),
+}
+SMALL = {"budgets": [0.5, 1], "lrs": [0.04, 0.06, 0.09], "seeds": [10, 11], "tune_seeds": [0], "reference": "line"}
+
+
+@pytest.fixture(scope="module")
+def alone() -> Race:
+    return race(ARMS, TASK, **SMALL)
+
+
+def csv(result: Race) -> str:
+    return result.runs.to_csv()
+
+
+# ------------------------------------------------------------------------------------------ runs
+def test_a_trial_is_the_run_of_fit_torch() -> None:
+    plan = schedules.linear(0.1, 0.0, 12)
+    found = trial.run(Trial(TASK, "line", plan.to_dict(), 12, seed=3, final=True))
+    dataset = TASK.data(final=True)
+    model = models.mlp_torch(dataset.image_shape, seed=3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
+    for_torch.drive(optimizer, plan)
+    run = training.fit_torch(model, optimizer, dataset, updates=12, batch_size=64, seed=3)
+    assert found["error"] == pytest.approx(100 * (1 - run.accuracy), abs=0.51)  # one image of 200
+    assert found["source"] == dataset.source
+    assert not found["diverged"]
+
+
+def test_tuning_never_sees_the_test_images() -> None:
+    held_out, final = TASK.data(final=False), TASK.data(final=True)
+    assert len(held_out.x_test) == 128
+    assert (held_out.x_test == final.x_train[-128:]).all()
+    assert len(held_out.x_train) == 512
+    assert len(final.x_train) == 640
+
+
+@pytest.mark.parametrize("network", ["mlp", "cnn"])
+def test_the_tail_is_the_mean_of_the_last_weights(network: str) -> None:
+    task = Task("digits", network, train=640, test=200, validation=128, batch_size=64, momentum=0.0)
+    plan = schedules.constant(0.05)
+    found = trial.run(Trial(task, "tail", plan.to_dict(), 10, seed=0, final=True, tail=0.3))
+    dataset, kept = task.data(final=True), []
+    model = trial.NETWORKS[network][0](dataset.image_shape, seed=0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    optimizer.register_step_post_hook(lambda *_: kept.append([w.detach().clone() for w in model.parameters()]))
+    training.fit_torch(model, optimizer, dataset, updates=10, batch_size=64, seed=0)
+    with torch.no_grad():
+        for weight, *last in zip(model.parameters(), *kept[-3:], strict=True):
+            weight.copy_(torch.stack(last).mean(0))
+    if network == "mlp":
+        assert found["loss"] == pytest.approx(training.evaluate_torch(model, dataset)["loss"], rel=1e-3)
+    else:  # BatchNorm's statistics are made anew for the averaged weights
+        stale = training.evaluate_torch(model, dataset)["loss"]
+        assert found["loss"] != pytest.approx(stale, rel=1e-3)
+
+
+def test_a_run_that_diverges_is_a_result() -> None:
+    found = trial.run(Trial(TASK, "huge", schedules.constant(1e20).to_dict(), 8, seed=0))
+    assert found["diverged"]
+    assert found["error"] is None
+
+
+def test_keras_runs_too() -> None:
+    found = trial.run(Trial(TASK, "line", schedules.linear(0.1, 0.0, 8).to_dict(), 8, seed=0, framework="keras"))
+    assert 0 < found["error"] < 95
+
+
+# ----------------------------------------------------------------------------------------- store
+def test_a_result_is_kept_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
+    one = Trial(TASK, "line", schedules.constant(0.1).to_dict(), 8, seed=0)
+    store = Store(tmp_path / "runs")
+    assert store.get(one) is None
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", fail)
+        with pytest.raises(KeyboardInterrupt):
+            store.put(one, {"error": 1.0})
+    assert Store(tmp_path / "runs").get(one) is None
+    store.put(one, {"error": 2.0})
+    assert Store(tmp_path / "runs").get(one) == {"error": 2.0}
+
+
+@pytest.mark.parametrize(
+    "text", ["", '{"specification": {}, "result"', '{"specification": {"seed": 5}, "result": {}}', "[]"]
+)
+def test_a_broken_or_foreign_file_is_put_aside(tmp_path, text: str) -> None:
+    one = Trial(TASK, "line", schedules.constant(0.1).to_dict(), 8, seed=0)
+    path = tmp_path / f"{one.key}.json"
+    path.write_text(text)
+    assert Store(tmp_path).get(one) is None
+    assert not path.exists()
+    assert path.with_suffix(".broken").read_text() == text
+
+
+def test_everything_that_matters_is_in_the_key() -> None:
+    plan = schedules.constant(0.1).to_dict()
+    base = Trial(TASK, "line", plan, 8, seed=0)
+    others = [
+        Trial(Task("digits"), "line", plan, 8, seed=0),
+        Trial(TASK, "line", schedules.constant(0.2).to_dict(), 8, seed=0),
+        Trial(TASK, "line", plan, 9, seed=0),
+        Trial(TASK, "line", plan, 8, seed=1),
+        Trial(TASK, "line", plan, 8, seed=0, framework="keras"),
+        Trial(TASK, "line", plan, 8, seed=0, final=True),
+        Trial(TASK, "line", plan, 8, seed=0, tail=0.2),
+    ]
+    assert len({base.key, *(other.key for other in others)}) == 8
+    assert base.key == Trial(TASK, "line", dict(plan), 8, seed=0).key
+    assert json.loads(json.dumps(base.specification)) == json.loads(json.dumps(base.specification, sort_keys=True))
+
+
+# --------------------------------------------------------------------------------------- engines
+def test_two_processes_give_the_same_race(alone: Race) -> None:
+    assert csv(race(ARMS_PICKLED, TASK, **SMALL, jobs=2)) == csv(alone)
+
+
+def test_a_dask_cluster_gives_the_same_race(alone: Race) -> None:
+    options = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with (
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        result = race(ARMS_PICKLED, TASK, **SMALL)
+    assert csv(result) == csv(alone)
+
+
+def constant_shape(updates: int):
+    return schedules.constant(1.0)
+
+
+def line_shape(updates: int):
+    return schedules.linear(1.0, 0.0, updates)
+
+
+ARMS_PICKLED = {"constant": constant_shape, "line": line_shape}
+
+
+def test_a_race_that_was_killed_ends_as_if_it_had_not_been(alone: Race, tmp_path) -> None:
+    code = f"""
+from helpers import schedules
+from helpers.compare import Task, race
+race({{"constant": lambda n: schedules.constant(1.0), "line": lambda n: schedules.linear(1.0, 0.0, n)}},
+     Task("digits", train=640, test=200, validation=128, batch_size=64), folder={str(tmp_path)!r}, **{SMALL!r})
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("*.json"))) < 4 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    assert len(before) >= 4
+    again = race(ARMS, TASK, **SMALL, folder=tmp_path)
+    assert csv(again) == csv(alone)
+    after = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    assert before.items() <= after.items(), "what was done is not done again"
+    third = race(ARMS, TASK, **SMALL, folder=tmp_path)
+    assert csv(third) == csv(alone)
+
+
+def test_the_runs_in_flight_are_all_that_an_interruption_loses(tmp_path, monkeypatch) -> None:
+    made, really = [], trial.run
+
+    def third_is_interrupted(one: Trial):
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(one.key)
+        return really(one)
+
+    monkeypatch.setattr(trial, "run", third_is_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        race(ARMS, TASK, **SMALL, folder=tmp_path)
+    assert sorted(path.stem for path in tmp_path.glob("*.json")) == sorted(made)
+
+
+# ------------------------------------------------------------------------------------ the protocol
+def test_the_grid_grows_until_the_best_is_inside() -> None:
+    low = {**SMALL, "lrs": [0.001, 0.0016], "budgets": [1]}
+    summary = race(ARMS, TASK, **low).summary().set_index("arm")
+    assert summary.loc["constant", "inside"]
+    assert summary.loc["line", "inside"]
+    assert summary.loc["line", "lr"] > 0.0016
+
+
+def test_seeds_are_paired_and_the_control_has_others(alone: Race) -> None:
+    tested = alone.runs[alone.runs.stage == "test"]
+    for _, part in tested.groupby("budget"):
+        seeds = part.groupby("arm")["seed"].apply(list)
+        assert seeds["constant"] == seeds["line"] == [10, 11]
+        assert not set(seeds["line, other seeds"]) & {0, 10, 11}
+    assert set(alone.runs[alone.runs.stage == "tune"].seed) == {0}
+    assert "128 training images held out" in alone.runs[alone.runs.stage == "tune"].source.iloc[0]
+    assert "held out" not in alone.source
+
+
+def test_the_summary_is_the_arithmetic_of_the_runs(alone: Race) -> None:
+    summary = alone.summary()
+    errors = alone.errors(1)
+    row = summary[(summary.arm == "constant") & (summary.budget == 1)].iloc[0]
+    assert row.error == pytest.approx(errors["constant"].mean())
+    assert row.difference == pytest.approx((errors["constant"] - errors["line"]).mean())
+    assert row.n == 2
+    chosen = alone.tuning(1)["constant"].idxmin()
+    assert row.lr == chosen
+
+
+def frame(errors: dict[str, dict[float, list[float]]], stage: str = "test") -> pd.DataFrame:
+    rows = [
+        {"arm": arm, "budget": budget, "stage": stage, "lr": 0.1, "seed": seed, "error": error}
+        | {"diverged": error is None, "source": "made up", "loss": 0.0, "updates": 1, "framework": "torch"}
+        for arm, of_budgets in errors.items()
+        for budget, values in of_budgets.items()
+        for seed, error in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_speed_up_is_read_off_straight_lines_on_logarithmic_axes() -> None:
+    slow = {budget: [8.0 / math.sqrt(budget)] * 2 for budget in (1.0, 2.0, 4.0, 16.0)}
+    fast = {budget: [8.0 / math.sqrt(3 * budget)] * 2 for budget in (1.0, 4.0)}
+    result = Race(frame({"slow": slow, "fast": fast}), "slow").speed_up("fast", "slow")
+    np.testing.assert_allclose(result.speed_up, [3.0, 3.0])
+    beyond = Race(frame({"slow": slow, "fast": {8.0: [0.1, 0.1]}}), "slow").speed_up("fast", "slow")
+    assert math.isnan(beyond.speed_up[0])
+
+
+def test_divergences_are_counted_and_not_averaged() -> None:
+    runs = frame({"a": {1.0: [2.0, None, 4.0]}, "b": {1.0: [1.0, 1.0, 1.0]}})
+    tuned = frame({"a": {1.0: [2.0]}, "b": {1.0: [None]}}, stage="tune")
+    result = Race(pd.concat([runs, tuned]), "b")
+    row = result.summary().set_index("arm").loc["a"]
+    assert (row.error, row.diverged, row.difference) == (3.0, 1, 2.0)
+    assert result.tuning(1.0)["b"].iloc[0] == 100.0
+
+
+def test_holm_agrees_with_a_worked_example_and_ignores_what_is_missing() -> None:
+    np.testing.assert_allclose(holm([0.01, 0.02, 0.03, 0.005]), [0.03, 0.04, 0.04, 0.02])
+    np.testing.assert_allclose(holm([0.5, np.nan, 0.6]), [1.0, np.nan, 1.0])
+    assert holm([]).size == 0
+
+
+# -------------------------------------------------------------------------------------- bad input
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"reference": "cosine"}, "the reference 'cosine' is not in the race: constant, line"),
+        ({"seeds": [1]}, "seeds: at least two"),
+        ({"seeds": [1, 1]}, "seeds: at least two, different"),
+        ({"seeds": [0, 1]}, "none of the seeds that are tested"),
+        ({"tune_seeds": []}, "tune_seeds: at least one"),
+        ({"budgets": []}, "budgets: epochs above 0"),
+        ({"budgets": [0]}, "budgets: epochs above 0"),
+        ({"lrs": [0.1]}, "lrs: at least two"),
+        ({"lrs": [0.1, 0.2]}, "rising by factors of at most 1.6"),
+        ({"lrs": [0.1, 0.05]}, "rising by factors of at most 1.6"),
+        ({"framework": "jax"}, "framework must be 'torch' or 'keras', got 'jax'"),
+    ],
+)
+def test_bad_input_is_a_sentence_before_the_first_run(change: dict, message: str, monkeypatch) -> None:
+    monkeypatch.setattr(trial, "run", lambda _: pytest.fail("a run was made"))
+    with pytest.raises(ValueError, match=message):
+        race(ARMS, TASK, **{**SMALL, **change})
+
+
+def test_unknown_networks_and_averaging_in_keras_are_refused() -> None:
+    with pytest.raises(ValueError, match="unknown network 'resnet': choose from"):
+        Task(network="resnet")
+    with pytest.raises(ValueError, match="PyTorch only"):
+        race({"tail": Arm(constant_shape, tail=0.2), "line": line_shape}, TASK, **SMALL, framework="keras")
