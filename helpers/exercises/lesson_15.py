@@ -166,7 +166,7 @@ EXERCISES: tuple[Exercise, ...] = (
     Function(
         "first_wrong",
         "first_wrong(used, meant): index of the first update that differs by more than a thousandth, or -1.",
-        "a few lines that would have found fifteen of the eighteen cases.",
+        "a few lines that would have found most of the cases above.",
         parameters=("used", "meant"),
         reference=_first_wrong,
         cases=_traces(),
