@@ -15,46 +15,16 @@ into a sentence. Solutions are notebooks, in ``notebooks/solutions``.
 from __future__ import annotations
 
 import difflib
+import importlib
 
-from . import (
-    lesson_00,
-    lesson_01,
-    lesson_02,
-    lesson_03,
-    lesson_04,
-    lesson_05,
-    lesson_06,
-    lesson_07,
-    lesson_08,
-    lesson_10,
-    lesson_11,
-    lesson_12,
-    lesson_13,
-    lesson_15,
-)
 from .kinds import Exercise
 from .verdict import Verdict
 
 __all__ = ["LESSONS", "Verdict", "check"]
 
+_NUMBERS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "10", "11", "12", "13", "15")
 LESSONS: dict[str, tuple[Exercise, ...]] = {
-    module.__name__[-2:]: module.EXERCISES
-    for module in (
-        lesson_00,
-        lesson_01,
-        lesson_02,
-        lesson_03,
-        lesson_04,
-        lesson_05,
-        lesson_06,
-        lesson_07,
-        lesson_08,
-        lesson_10,
-        lesson_11,
-        lesson_12,
-        lesson_13,
-        lesson_15,
-    )
+    number: importlib.import_module(f".lesson_{number}", __name__).EXERCISES for number in _NUMBERS
 }
 
 
