@@ -37,7 +37,7 @@ from .plots import interval
 from .schedules import Schedule
 from .trial import Result, Store, Task, Trial
 
-__all__ = ["Arm", "Race", "Task", "holm", "race", "run_all"]
+__all__ = ["Arm", "Race", "Task", "at_one_rate", "holm", "race", "run_all"]
 
 Shape = Callable[[int], Schedule]  # takes the number of updates, returns a schedule with peak 1
 MAX_FACTOR, MAX_EXTENSIONS, OTHER_SEEDS = 1.6, 12, 1_000_000
@@ -95,7 +95,7 @@ def race(
     Raises ``ValueError`` for an unknown reference, fewer than two seeds, seeds that were tuned on, and a grid that is
     too coarse or not rising; at once, before the first run.
     """
-    arms = {name: arm if isinstance(arm, Arm) else Arm(arm) for name, arm in schedules.items()}
+    arms = _arms(schedules)
     _check(arms, budgets, lrs, seeds, tune_seeds, reference)
     maker = _Maker(arms, task, framework)
     store = Store(folder)
@@ -112,6 +112,31 @@ def race(
     frame = pd.DataFrame(rows)
     frame.loc[frame.seed >= OTHER_SEEDS, "arm"] += ", other seeds"
     return Race(frame, reference)
+
+
+def at_one_rate(
+    schedules: Mapping[str, Shape | Arm],
+    task: Task,
+    *,
+    budgets: Sequence[float],
+    lr: float,
+    seeds: Sequence[int],
+    framework: str = "torch",
+    folder: Path | str | None = None,
+    jobs: int | None = None,
+) -> pd.DataFrame:
+    """Train every schedule at the peak ``lr``, nothing tuned, and test it: rows like those of `Race`.
+
+    For repeating a recipe. As a comparison of schedules it compares rates: lesson 13 shows how far that leads astray.
+    """
+    maker = _Maker(_arms(schedules), task, framework)
+    trials = [maker((name, budget), lr, seed, final=True) for name in schedules for budget in budgets for seed in seeds]
+    tested = run_all(trials, Store(folder), jobs, "test")
+    return pd.DataFrame([_row(trial, rate, budget, tested[trial.key]) for trial, rate, budget in maker.made])
+
+
+def _arms(schedules: Mapping[str, Shape | Arm]) -> dict[str, Arm]:
+    return {name: arm if isinstance(arm, Arm) else Arm(arm) for name, arm in schedules.items()}
 
 
 def _check(

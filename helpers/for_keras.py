@@ -128,6 +128,8 @@ class SGD(_Scheduled, keras.optimizers.SGD):
 
     Keras keeps the learning rate inside the velocity, ``u = momentum * u - lr * g; w += u``. ``torch_rule=True`` puts
     it outside, ``v = momentum * v + g; w -= lr * v``, as PyTorch does; the two differ whenever the rate moves.
+    It also takes ``weight_decay`` as PyTorch's SGD does, into the gradient, ``g + weight_decay * w``, and so through
+    momentum; Keras' own rule shrinks the weights beside the step, ``w -= lr * weight_decay * w``.
 
     >>> optimizer = SGD(0.1, momentum=0.9)
     >>> optimizer.momentum = 0.5
@@ -168,8 +170,14 @@ class SGD(_Scheduled, keras.optimizers.SGD):
     def _has_momentum(self) -> bool:
         return isinstance(self._coefficient, KerasSchedule) or self._coefficient != 0
 
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        if not self.torch_rule:  # PyTorch's is part of the gradient, in `update_step`
+            super()._apply_weight_decay(variables)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         rate, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        if self.torch_rule and self.weight_decay and self._use_weight_decay(variable):
+            g = g + ops.cast(self.weight_decay, variable.dtype) * variable
         if not self._has_momentum():
             self.assign_sub(variable, g * rate)
             return

@@ -32,7 +32,7 @@ def mlp_torch(
     body: list[nn.Module] = [nn.Flatten()]
     for width_in, width_out in itertools.pairwise(widths):
         body += [nn.Linear(width_in, width_out), nn.ReLU()]
-    return _initialise(nn.Sequential(*body, nn.Linear(widths[-1], classes)), seed)
+    return initialise(nn.Sequential(*body, nn.Linear(widths[-1], classes)), seed)
 
 
 def mlp_keras(
@@ -44,10 +44,10 @@ def mlp_keras(
     (None, 10)
     """
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
-    body = [layers.Dense(width, activation="relu", **_kernel(next(seeds))) for width in hidden]
-    head = _head(classes, next(seeds))
+    body = [layers.Dense(width, activation="relu", **he_uniform(next(seeds))) for width in hidden]
+    logits = head(classes, next(seeds))
     # Permute: pixels in PyTorch's order (channels first), so that the first layer's weights mean the same
-    return keras.Sequential([keras.Input(image_shape), layers.Permute((3, 1, 2)), layers.Flatten(), *body, head])
+    return keras.Sequential([keras.Input(image_shape), layers.Permute((3, 1, 2)), layers.Flatten(), *body, logits])
 
 
 def _convolutions(widths: Sequence[int]) -> list[tuple[int, int, int]]:
@@ -68,7 +68,7 @@ def cnn_torch(
         body += [nn.Conv2d(channels, width, kernel, stride=stride, padding=kernel // 2, bias=False)]
         body += [nn.BatchNorm2d(width, eps=BN_EPSILON, momentum=1 - BN_KEEP), nn.ReLU()]
         channels = width
-    return _initialise(nn.Sequential(*body, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, classes)), seed)
+    return initialise(nn.Sequential(*body, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, classes)), seed)
 
 
 def cnn_keras(
@@ -84,20 +84,22 @@ def cnn_keras(
     for width, kernel, stride in _convolutions(widths):
         # explicit padding: "same" with a stride pads one side only, and PyTorch both
         body += [layers.ZeroPadding2D(kernel // 2)]
-        body += [layers.Conv2D(width, kernel, strides=stride, use_bias=False, **_kernel(next(seeds)))]
+        body += [layers.Conv2D(width, kernel, strides=stride, use_bias=False, **he_uniform(next(seeds)))]
         body += [layers.BatchNormalization(epsilon=BN_EPSILON, momentum=BN_KEEP), layers.ReLU()]
-    return keras.Sequential([*body, layers.GlobalMaxPooling2D(), _head(classes, next(seeds))])
+    return keras.Sequential([*body, layers.GlobalMaxPooling2D(), head(classes, next(seeds))])
 
 
-def _kernel(seed: int) -> dict[str, keras.initializers.Initializer]:
+def he_uniform(seed: int) -> dict[str, keras.initializers.Initializer]:
+    """The weights of every Keras layer before a ReLU: He-uniform."""
     return {"kernel_initializer": keras.initializers.HeUniform(seed=seed)}
 
 
-def _head(classes: int, seed: int) -> keras.layers.Layer:
-    return layers.Dense(classes, kernel_initializer=keras.initializers.LecunUniform(seed=seed))
+def head(classes: int, seed: int, *, use_bias: bool = True) -> keras.layers.Layer:
+    """The last layer of every Keras network here: logits, LeCun-uniform weights."""
+    return layers.Dense(classes, use_bias=use_bias, kernel_initializer=keras.initializers.LecunUniform(seed=seed))
 
 
-def _initialise(model: nn.Module, seed: int) -> nn.Module:
+def initialise(model: nn.Module, seed: int) -> nn.Module:
     """He-uniform weights before a ReLU, LeCun-uniform before the logits, zero biases: as in the Keras twins."""
     generator = torch.Generator().manual_seed(seed)
     weighted = [module for module in model.modules() if isinstance(module, (nn.Linear, nn.Conv2d))]

@@ -124,15 +124,25 @@ def table(rows: Sequence[Mapping[str, object]]) -> None:
 
     if not rows or any(list(row) != list(rows[0]) for row in rows):
         raise ValueError("a table needs at least one row, and the same columns in each")
-    cells = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    plain = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    cells = _cells(rows)
     tags = ["th", *["td"] * len(rows)]
     lines = [
         "<tr>" + "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in line) + "</tr>"
         for tag, line in zip(tags, cells, strict=True)
     ]
-    display({"text/html": f"<table>{''.join(lines)}</table>", "text/plain": "\n".join(plain)}, raw=True)
+    display({"text/html": f"<table>{''.join(lines)}</table>", "text/plain": plain_table(rows)}, raw=True)
+
+
+def _cells(rows: Sequence[Mapping[str, object]]) -> list[list[str]]:
+    return [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+
+
+def plain_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows (column -> value) as aligned text, a line each, below their column names."""
+    cells = _cells(rows)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [[text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in cells]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 # -------------------------------------------------------------------------------------- schedules

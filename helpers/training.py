@@ -6,6 +6,7 @@ so that every update is made with `batch_size` images. Divergence is a result (`
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -25,9 +26,21 @@ from tqdm.auto import tqdm
 
 from . import runtime
 from .data import Dataset
+from .recipe import PLAIN, Recipe
 from .schedules import Schedule
 
-__all__ = ["Run", "assert_trace", "batches", "evaluate_torch", "fit_keras", "fit_torch", "trace", "updates_per_epoch"]
+__all__ = [
+    "Feed",
+    "Run",
+    "assert_trace",
+    "batches",
+    "evaluate_torch",
+    "fit_keras",
+    "fit_torch",
+    "keras_precision",
+    "trace",
+    "updates_per_epoch",
+]
 
 EVALUATION_BATCH = 1000
 Stop = Callable[[list[float]], bool]  # takes the losses so far
@@ -137,24 +150,29 @@ def fit_torch(
     device: str | None = None,
     stop: Stop | None = None,
     evaluate: bool = True,
+    recipe: Recipe = PLAIN,
 ) -> Run:
     """Train ``model`` on ``dataset`` and record the rates the optimizer held at every update.
 
     Give the optimizer its schedule with ``for_torch.drive`` before; or pass a torch ``scheduler`` here, which is
     then stepped after every update. device: "cuda", "mps" or "cpu"; the best there is by default.
     updates: in the place of epochs, for runs that are not whole epochs long. stop: asked after every update, with the
-    losses so far. evaluate: on the test set, after each epoch and after the last update.
+    losses so far. evaluate: on the test set, after each epoch and after the last update. recipe: augmentation, label
+    smoothing (in ``losses`` too), precision.
     """
     device = device or runtime.device()
     model.to(device).train()
-    x, y = torch.from_numpy(dataset.x_train).to(device), torch.from_numpy(dataset.y_train).to(device)
-    images = standardised(dataset, device)
+    if recipe.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    feed, kind = Feed(dataset, recipe, seed, device), next(model.parameters()).dtype
     run = _start("PyTorch", dataset, batch_size, seed, device, torch=torch.__version__)
-    order = _order(len(x), batch_size, epochs, updates, seed)
+    order = _order(len(dataset.x_train), batch_size, epochs, updates, seed)
     with progress(len(order), "PyTorch") as bar:
-        for indices in order:
-            chosen = torch.from_numpy(indices).to(device)
-            loss = functional.cross_entropy(model(images(x[chosen])), y[chosen])
+        for update, indices in enumerate(order):
+            x, y = feed(update, indices)
+            with _precision(recipe, device):
+                logits = model(x.permute(0, 3, 1, 2).to(kind))
+                loss = functional.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
             run.losses.append(loss.item())
             if not math.isfinite(run.losses[-1]):
                 run.diverged = True
@@ -172,7 +190,8 @@ def fit_torch(
                 break
             made = len(run.losses)
             if evaluate and (made % run.updates_per_epoch == 0 or made == len(order)):
-                run.evaluations.append({"updates": made, **evaluate_torch(model, dataset, device=device)})
+                found = evaluate_torch(model, dataset, device=device, recipe=recipe)
+                run.evaluations.append({"updates": made, **found})
     return _finish(run)
 
 
@@ -188,18 +207,50 @@ def standardised(dataset: Dataset, device: str) -> Callable[[torch.Tensor], torc
     return lambda raw: ((raw.float() - mean) / std).permute(0, 3, 1, 2)
 
 
+def _precision(recipe: Recipe, device: str) -> torch.autocast:
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.bfloat16)
+
+
+class Feed:
+    """The batches of a run as a network sees them: augmented, then standardised, (batch, height, width, channels).
+
+    device: where PyTorch's tensors are made; None for NumPy arrays. In float32.
+    """
+
+    def __init__(self, dataset: Dataset, recipe: Recipe, seed: int, device: str | None = None) -> None:
+        self.recipe, self.seed = recipe, seed
+        mean, std = dataset.scaling()
+        self.fill = np.round(mean).astype(np.uint8)
+        parts: list[Any] = [dataset.x_train, dataset.y_train, mean, std]
+        if device is not None:
+            parts = [torch.from_numpy(part).to(device) for part in parts]
+        self.x, self.y, self.mean, self.std = parts
+
+    def __call__(self, update: int, indices: NDArray[np.int64]) -> tuple[Any, Any]:
+        chosen = indices if isinstance(self.x, np.ndarray) else torch.from_numpy(indices).to(self.x.device)
+        raw = self.recipe.augment(self.x[chosen], seed=self.seed, update=update, fill=self.fill)
+        whole = raw.astype(np.float32) if isinstance(raw, np.ndarray) else raw.float()
+        return (whole - self.mean) / self.std, self.y[chosen]
+
+
 @torch.no_grad()
-def evaluate_torch(model: nn.Module, dataset: Dataset, *, device: str | None = None) -> dict[str, float]:
-    """Mean loss and accuracy on the test set, in evaluation mode; training mode is switched on again after it."""
+def evaluate_torch(
+    model: nn.Module, dataset: Dataset, *, device: str | None = None, recipe: Recipe = PLAIN
+) -> dict[str, float]:
+    """Mean loss and accuracy on the test set, in evaluation mode; training mode is switched on again after it.
+
+    Of ``recipe`` only the precision counts: test images are not augmented, and their labels not smoothed.
+    """
     device = device or runtime.device()
-    images = standardised(dataset, device)
+    images, kind = standardised(dataset, device), next(model.parameters()).dtype
     model.to(device).eval()
     correct = loss = 0.0
     for start in range(0, len(dataset.x_test), EVALUATION_BATCH):
         part = slice(start, start + EVALUATION_BATCH)
-        logits = model(images(torch.from_numpy(dataset.x_test[part]).to(device)))
         labels = torch.from_numpy(dataset.y_test[part]).to(device)
-        loss += functional.cross_entropy(logits, labels, reduction="sum").item()
+        with _precision(recipe, device):
+            logits = model(images(torch.from_numpy(dataset.x_test[part]).to(device)).to(kind))
+            loss += functional.cross_entropy(logits, labels, reduction="sum").item()
         correct += (logits.argmax(1) == labels).sum().item()
     model.train()
     return {"loss": loss / len(dataset.x_test), "accuracy": correct / len(dataset.x_test)}
@@ -220,24 +271,31 @@ def fit_keras(
     stop: Stop | None = None,
     evaluate: bool = True,
     reseed: bool = True,
+    recipe: Recipe = PLAIN,
 ) -> Run:
     """Compile ``model`` with ``optimizer``, train it with ``model.fit`` and record the rates of every update.
 
     An optimizer of ``for_keras`` notes inside the compiled step what it uses. Of any other the learning rate is read
     before each update, and momentum is NaN: the attribute may not be what the compiled step uses.
-    ``updates``, ``stop`` and ``evaluate`` as in `fit_torch`. reseed: set every random generator to ``seed`` first.
+    ``updates``, ``stop``, ``evaluate`` and ``recipe`` as in `fit_torch`; the precision is decided when a model is
+    built, so build it inside ``keras_precision(recipe)`` (``ValueError`` otherwise). reseed: set every random
+    generator to ``seed`` first.
     """
+    if recipe.bfloat16 and model.layers[-1].compute_dtype != "bfloat16":
+        raise ValueError("the model computes in another precision: build it inside training.keras_precision(recipe)")
     if reseed:
         keras.utils.set_random_seed(seed)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=jit_compile)
+    metrics: list[Any] = ["accuracy"]
+    if recipe.label_smoothing:  # the test set is judged without it, in both frameworks
+        metrics.append(keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"))
+    model.compile(optimizer=optimizer, loss=_loss(recipe), metrics=metrics, jit_compile=jit_compile)
     backend = keras.backend.backend()
     run = _start(f"Keras ({backend})", dataset, batch_size, seed, _keras_device(), keras=keras.__version__)
     run.versions[backend] = runtime.version(backend)
     order = _order(len(dataset.x_train), batch_size, epochs, updates, seed)
     with progress(len(order), "Keras") as bar:
         recorder = _Recorder(run, dataset if evaluate else None, bar, stop)
-        train = _Batches(dataset, order)
+        train = _Batches(Feed(dataset, recipe, seed, runtime.device() if backend == "torch" else None), order)
         tempo = {"epochs": epochs, "steps_per_epoch": run.updates_per_epoch} if updates is None else {"epochs": 1}
         model.fit(train, **tempo, shuffle=False, verbose=0, callbacks=[recorder, *callbacks])
     return _finish(run)
@@ -249,20 +307,41 @@ def _keras_device() -> str:
     return "gpu" if any("gpu" in name.lower() for name in keras.distribution.list_devices()) else "cpu"
 
 
-class _Batches(keras.utils.PyDataset):
-    """The batches of `batches`, standardised, for all epochs in one row."""
+@contextlib.contextmanager
+def keras_precision(recipe: Recipe) -> Iterator[None]:
+    """Keras models built inside compute in the precision of ``recipe``."""
+    before = keras.config.dtype_policy()
+    try:
+        if recipe.bfloat16:
+            keras.config.set_dtype_policy("mixed_bfloat16")
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
-    def __init__(self, dataset: Dataset, order: list[NDArray[np.int64]]) -> None:
+
+def _loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
+    """Cross-entropy with a part of the target spread over all classes; Keras has that for one-hot labels only."""
+    smoothing = recipe.label_smoothing
+
+    def cross_entropy(labels: Any, logits: Any) -> Any:
+        sharp = keras.ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        return (1 - smoothing) * sharp - smoothing * keras.ops.mean(keras.ops.log_softmax(logits), axis=-1)
+
+    return cross_entropy if smoothing else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+class _Batches(keras.utils.PyDataset):
+    """The batches of a feed in their order, for all epochs in one row."""
+
+    def __init__(self, feed: Feed, order: list[NDArray[np.int64]]) -> None:
         super().__init__()
-        self.dataset, (self.mean, self.std), self.order = dataset, dataset.scaling(), order
+        self.feed, self.order = feed, order
 
     def __len__(self) -> int:
         return len(self.order)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        chosen = self.order[index]
-        x = (self.dataset.x_train[chosen].astype(np.float32) - self.mean) / self.std
-        return x, self.dataset.y_train[chosen]
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        return self.feed(index, self.order[index])
 
 
 class _Recorder(keras.callbacks.Callback):
@@ -303,6 +382,7 @@ class _Recorder(keras.callbacks.Callback):
             found = self.model.evaluate(
                 self.x_test, self.y_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True
             )
+            found["loss"] = found.pop("cross_entropy", found["loss"])
             self.run.evaluations.append({"updates": len(self.run.losses), **found})
 
 

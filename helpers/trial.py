@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -24,16 +25,23 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
-from . import data, for_keras, for_torch, models, runtime, training
+from . import data, for_keras, for_torch, models, resnets, runtime, training
 from .data import Dataset
+from .recipe import PLAIN, Recipe
 from .schedules import Schedule
 
 __all__ = ["Store", "Task", "Trial", "run"]
 
 RECIPE = 1  # counts changes of how a trial is made: results of another recipe are not taken for this one's
-NETWORKS: dict[str, tuple[Any, Any]] = {
+NETWORKS: dict[str, tuple[Any, Any]] = {  # in PyTorch, in Keras
     "mlp": (models.mlp_torch, models.mlp_keras),
     "cnn": (models.cnn_torch, models.cnn_keras),
+    "resnet20": (resnets.resnet_torch, resnets.resnet_keras),
+    "resnet9": (resnets.resnet9_torch, resnets.resnet9_keras),
+    "resnet9 narrow": (  # 104 thousand weights: for a CPU
+        functools.partial(resnets.resnet9_torch, widths=(8, 16, 32, 64), stem_stride=2),
+        functools.partial(resnets.resnet9_keras, widths=(8, 16, 32, 64), stem_stride=2),
+    ),
 }
 
 Result = dict[str, Any]
@@ -41,10 +49,12 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained: data, network, batch size, momentum. The same for every arm of a race.
+    """What is trained: data, network, batch size, optimizer, recipe. The same for every arm of a race.
 
     train, test: how many images, all by default. validation: so many of the training images (or, below 1, that part of
     them) are held out for tuning; they are trained on when the test set is used. network: a key of ``NETWORKS``.
+    torch_rule: in Keras too, momentum and weight decay as PyTorch has them; Keras' own weight decay is another thing,
+    and refused (``ValueError``).
     """
 
     dataset: str = "mnist"
@@ -54,6 +64,10 @@ class Task:
     validation: float = 0.1
     batch_size: int = 128
     momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    torch_rule: bool = False
+    recipe: Recipe = PLAIN
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
@@ -98,6 +112,8 @@ class Trial:
             raise ValueError(f"framework must be 'torch' or 'keras', got {self.framework!r}")
         if self.tail and self.framework == "keras":
             raise ValueError("averaging the tail of a run is done in PyTorch only")
+        if self.task.weight_decay and self.framework == "keras" and not self.task.torch_rule:
+            raise ValueError("weight decay in Keras is another rule than in PyTorch: ask for torch_rule=True")
 
     @property
     def specification(self) -> dict[str, Any]:
@@ -110,7 +126,8 @@ class Trial:
         data = dict(specification)
         if data.pop("recipe") != RECIPE:
             raise ValueError(f"made by recipe {specification['recipe']}, this is recipe {RECIPE}")
-        return cls(**{**data, "task": Task(**data["task"])})
+        task = {**data["task"], "recipe": Recipe(**data["task"]["recipe"])}
+        return cls(**{**data, "task": Task(**task)})
 
     @property
     def key(self) -> str:
@@ -180,13 +197,18 @@ def _one_thread() -> Iterator[None]:
 
 
 def _tempo(trial: Trial) -> dict[str, Any]:
-    return {"updates": trial.updates, "batch_size": trial.task.batch_size, "seed": trial.seed}
+    task = trial.task
+    return {"updates": trial.updates, "batch_size": task.batch_size, "seed": trial.seed, "recipe": task.recipe}
+
+
+def _optimizer(task: Task) -> dict[str, Any]:
+    return {"momentum": task.momentum, "nesterov": task.nesterov, "weight_decay": task.weight_decay}
 
 
 def _run_torch(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, float] | None:
     model = NETWORKS[trial.task.network][0](dataset.image_shape, seed=trial.seed)
     # the schedule sets the rate before the first update
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=trial.task.momentum)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, **_optimizer(trial.task))
     for_torch.drive(optimizer, schedule)
     averaged = _average_the_tail(model, optimizer, trial)
     done = training.fit_torch(model, optimizer, dataset, evaluate=False, **_tempo(trial))
@@ -195,7 +217,7 @@ def _run_torch(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, 
         return None
     if averaged is not None:
         _new_statistics(averaged, dataset, trial)
-    return training.evaluate_torch(model if averaged is None else averaged, dataset)
+    return training.evaluate_torch(model if averaged is None else averaged, dataset, recipe=trial.task.recipe)
 
 
 def _average_the_tail(model: nn.Module, optimizer: torch.optim.Optimizer, trial: Trial) -> AveragedModel | None:
@@ -216,18 +238,19 @@ def _average_the_tail(model: nn.Module, optimizer: torch.optim.Optimizer, trial:
 
 def _new_statistics(averaged: nn.Module, dataset: Dataset, trial: Trial) -> None:
     """BatchNorm's statistics for averaged weights: those it has belong to other weights."""
-    device = runtime.device()
-    images = training.standardised(dataset, device)
+    feed = training.Feed(dataset, trial.task.recipe, trial.seed, runtime.device())
     order = training.batches(len(dataset.x_train), trial.task.batch_size, 1, trial.seed)
-    few = (torch.from_numpy(dataset.x_train[indices]).to(device) for indices, _ in zip(order, range(50), strict=False))
-    update_bn((images(raw) for raw in few), averaged)
+    few = itertools.islice(enumerate(order), 50)
+    update_bn((feed(update, indices)[0].permute(0, 3, 1, 2) for update, indices in few), averaged)
 
 
 def _run_keras(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, float] | None:
-    model = NETWORKS[trial.task.network][1](dataset.image_shape, seed=trial.seed)
-    optimizer = for_keras.SGD(
-        schedule, momentum=None if schedule.momentum else trial.task.momentum, steps=trial.updates
-    )
+    task, options = trial.task, _optimizer(trial.task)
+    with training.keras_precision(task.recipe):
+        model = NETWORKS[task.network][1](dataset.image_shape, seed=trial.seed)
+    if schedule.momentum:
+        options["momentum"] = None  # the schedule's own
+    optimizer = for_keras.SGD(schedule, steps=trial.updates, torch_rule=task.torch_rule, **options)
     done = training.fit_keras(model, optimizer, dataset, **_tempo(trial))
     training.assert_trace(done, schedule)
     return None if done.diverged else done.evaluations[-1]

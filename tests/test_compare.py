@@ -1,7 +1,9 @@
 """The race: same results in any engine, after any interruption; statistics against known answers."""
 
+import dataclasses
 import json
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,8 +17,9 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import for_torch, models, schedules, training, trial
-from helpers.compare import Arm, Race, Task, holm, race
+from helpers import for_torch, models, schedules, training, trial, worker
+from helpers.compare import Arm, Race, Task, at_one_rate, holm, race
+from helpers.recipe import Recipe
 from helpers.trial import Store, Trial
 
 TASK = Task("digits", train=640, test=200, validation=128, batch_size=64)
@@ -84,6 +87,20 @@ def test_a_run_that_diverges_is_a_result() -> None:
     assert found["error"] is None
 
 
+def test_the_whole_recipe_is_part_of_a_trial_in_both_frameworks() -> None:
+    recipe = Recipe(flip=True, pad=2, cutout=4, label_smoothing=0.1, bfloat16=True, channels_last=True)
+    sgd = {"nesterov": True, "weight_decay": 5e-4, "torch_rule": True}
+    sizes = {"train": 256, "test": 100, "validation": 128, "batch_size": 64}
+    task = Task("digits_rgb", "resnet9 narrow", **sizes, **sgd, recipe=recipe)
+    plan = schedules.linear(0.1, 0.0, 4)
+    for framework in ("torch", "keras"):
+        one = Trial(task, "line", plan.to_dict(), 4, seed=0, framework=framework)
+        assert Trial.from_specification(json.loads(json.dumps(one.specification))) == one
+        found = trial.run(one)
+        assert 0 < found["error"] <= 100
+        assert not found["diverged"]
+
+
 def test_keras_runs_too() -> None:
     found = trial.run(Trial(TASK, "line", schedules.linear(0.1, 0.0, 8).to_dict(), 8, seed=0, framework="keras"))
     assert 0 < found["error"] < 95
@@ -130,8 +147,10 @@ def test_everything_that_matters_is_in_the_key() -> None:
         Trial(TASK, "line", plan, 8, seed=0, framework="keras"),
         Trial(TASK, "line", plan, 8, seed=0, final=True),
         Trial(TASK, "line", plan, 8, seed=0, tail=0.2),
+        Trial(dataclasses.replace(TASK, weight_decay=1e-4), "line", plan, 8, seed=0),
+        Trial(dataclasses.replace(TASK, recipe=Recipe(flip=True)), "line", plan, 8, seed=0),
     ]
-    assert len({base.key, *(other.key for other in others)}) == 8
+    assert len({base.key, *(other.key for other in others)}) == 10
     assert base.key == Trial(TASK, "line", dict(plan), 8, seed=0).key
     assert json.loads(json.dumps(base.specification)) == json.loads(json.dumps(base.specification, sort_keys=True))
 
@@ -208,6 +227,25 @@ def test_the_grid_grows_until_the_best_is_inside() -> None:
     assert summary.loc["constant", "inside"]
     assert summary.loc["line", "inside"]
     assert summary.loc["line", "lr"] > 0.0016
+
+
+def test_one_rate_is_one_rate_and_nothing_is_tuned() -> None:
+    runs = at_one_rate(ARMS, TASK, budgets=[0.5], lr=0.06, seeds=[10, 11])
+    assert runs[["arm", "stage", "lr", "seed"]].to_numpy().tolist() == [
+        [arm, "test", 0.06, seed] for arm in ARMS for seed in (10, 11)
+    ]
+    assert "held out" not in runs.source.iloc[0]
+    assert Race(runs, "line").summary().n.tolist() == [2, 2]
+
+
+def test_every_process_of_a_pool_takes_a_card_of_its_own(monkeypatch) -> None:
+    taken = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    for name in ("LokyProcess-1", "LokyProcess-2", "LokyProcess-3", "MainProcess"):
+        monkeypatch.setattr(multiprocessing.current_process(), "_name", name)
+        worker.take_a_card()
+    assert taken == [1, 0, 1]
 
 
 def test_seeds_are_paired_and_the_control_has_others(alone: Race) -> None:
@@ -288,6 +326,12 @@ def test_bad_input_is_a_sentence_before_the_first_run(change: dict, message: str
     monkeypatch.setattr(trial, "run", lambda _: pytest.fail("a run was made"))
     with pytest.raises(ValueError, match=message):
         race(ARMS, TASK, **{**SMALL, **change})
+
+
+def test_weight_decay_in_keras_must_be_asked_for_by_pytorchs_rule() -> None:
+    task = dataclasses.replace(TASK, weight_decay=1e-4)
+    with pytest.raises(ValueError, match="ask for torch_rule=True"):
+        race(ARMS, task, **SMALL, framework="keras")
 
 
 def test_unknown_networks_and_averaging_in_keras_are_refused() -> None:

@@ -124,6 +124,32 @@ def test_torch_rule_is_pytorch() -> None:
     np.testing.assert_allclose(trained, w.detach().numpy(), atol=2e-6)
 
 
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_torch_rule_takes_weight_decay_as_pytorch_does(momentum: float, nesterov: bool) -> None:
+    plan, decay = s.linear(0.2, 0.0, UPDATES), 0.1
+    w = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=1.0, momentum=momentum, nesterov=nesterov, weight_decay=decay)
+    for k in range(UPDATES):
+        optimizer.param_groups[0]["lr"] = plan(k)
+        optimizer.zero_grad()
+        (torch.tensor([1.0, 2.0, 0.5]) * w.square()).sum().div(2).backward()
+        optimizer.step()
+    options = {"momentum": momentum, "nesterov": nesterov, "weight_decay": decay}
+    trained = train(SGD(plan, torch_rule=True, **options))
+    np.testing.assert_allclose(trained, w.detach().numpy(), rtol=1e-5, atol=1e-6)
+    beside = train(SGD(plan, **options))
+    if momentum:
+        assert np.abs(trained - beside).max() > 1e-3, "Keras' own rule is another one"
+    again = SGD.from_config(SGD(plan, torch_rule=True, **options).get_config())
+    np.testing.assert_array_equal(train(again), trained)
+
+
+def test_torch_rule_leaves_out_what_is_excluded_from_decay() -> None:
+    optimizer = SGD(s.constant(0.1), steps=UPDATES, torch_rule=True, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["w"])
+    np.testing.assert_array_equal(train(optimizer), train(SGD(s.constant(0.1), steps=UPDATES, torch_rule=True)))
+
+
 def test_the_two_rules_differ_when_the_rate_moves_and_only_then() -> None:
     still = s.constant(0.1).with_momentum(0.9)
     np.testing.assert_allclose(reference(still), reference(still, torch_rule=True), atol=1e-12)

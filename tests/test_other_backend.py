@@ -11,6 +11,7 @@ FILES = [
     "tests/test_for_keras.py",
     "tests/test_models.py",
     "tests/test_training.py",
+    "tests/test_twins.py",
     "tests/test_range_test.py",
     "helpers/for_keras.py",
 ]

@@ -1,0 +1,243 @@
+"""The long races: what each of them is, and the one command that makes its file in ``notebooks/results``.
+
+    python -m helpers.experiments                              what there is, and what is recorded
+    python -m helpers.experiments cifar10_cpu_torch --jobs 2   race and record it; call it again to go on after a stop
+    python -m helpers.experiments cifar10_gpu_torch --try      the same on a handful of images: does it run here?
+
+A record holds every run with its provenance: device, versions, data source, date, seeds, command.
+
+>>> load("cifar10_cpu_torch").race.reference
+'line'
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import runtime
+
+with runtime.frameworks():  # the command prints results, not TensorFlow's greetings
+    import keras
+    import pandas as pd
+    import torch
+
+    from . import compare, data, plots, schedules
+    from .compare import Race, Shape, Task
+    from .recipe import Recipe
+
+__all__ = ["ARMS", "EXPERIMENTS", "Experiment", "Record", "load"]
+
+RESULTS = Path(__file__).parents[1] / "notebooks" / "results"
+
+
+def _steps(updates: int) -> schedules.Schedule:
+    return schedules.piecewise_constant([max(1, updates // 2), max(2, updates * 3 // 4)], [1.0, 0.1, 0.01])
+
+
+# Peak 1; the rate is multiplied in. Momentum stays where the task has it: what is compared is the rate.
+ARMS: dict[str, Shape] = {
+    "constant": lambda updates: schedules.constant(1.0),
+    "steps x 0.1": _steps,
+    "line": lambda updates: schedules.linear(1.0, 0.0, updates),
+    "cosine": lambda updates: schedules.cosine(1.0, updates),
+    "1cycle, peak at 30 %": lambda updates: schedules.one_cycle(1.0, updates, momentum=None),
+    "1cycle, three phases": lambda updates: schedules.one_cycle(
+        1.0, updates, pct_start=0.45, three_phase=True, anneal="linear", momentum=None
+    ),
+    "triangle, peak at 5/24": lambda updates: schedules.one_cycle(
+        1.0, updates, pct_start=5 / 24, anneal="linear", momentum=None
+    ),
+}
+CPU_ARMS = ("constant", "steps x 0.1", "line", "1cycle, peak at 30 %", "1cycle, three phases")
+GPU_ARMS = (*CPU_ARMS[:3], "cosine", *CPU_ARMS[3:])
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A race with all its rules (see `compare.race`). With a single rate nothing is tuned: a recipe, repeated."""
+
+    title: str
+    task: Task
+    arms: tuple[str, ...]
+    budgets: tuple[float, ...]
+    lrs: tuple[float, ...]
+    seeds: int
+    tune_seeds: int = 0
+    reference: str = "line"
+    framework: str = "torch"
+
+    def race(self, folder: Path | None = None, jobs: int | None = None) -> Race:
+        """Make every run that ``folder`` does not have yet."""
+        arms = {name: ARMS[name] for name in self.arms}
+        common: dict[str, Any] = {"budgets": self.budgets, "framework": self.framework, "folder": folder, "jobs": jobs}
+        seeds = range(100, 100 + self.seeds)
+        if len(self.lrs) == 1:
+            runs = compare.at_one_rate(arms, self.task, lr=self.lrs[0], seeds=seeds, **common)
+            return Race(runs, self.reference)
+        common |= {"tune_seeds": range(self.tune_seeds), "reference": self.reference}
+        return compare.race(arms, self.task, lrs=self.lrs, seeds=seeds, **common)
+
+    def small(self) -> Experiment:
+        """The same on a handful of images, to see whether it runs."""
+        task = dataclasses.replace(self.task, train=1280, test=500, batch_size=128, validation=256)
+        return dataclasses.replace(self, task=task, budgets=(1,), lrs=self.lrs[:2], seeds=2, tune_seeds=1)
+
+
+_FLIP_AND_CROP: dict[str, Any] = {"flip": True, "pad": 4, "channels_last": True}
+_SGD: dict[str, Any] = {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "torch_rule": True}
+_CPU = Task("cifar10", "resnet9 narrow", batch_size=128, **_SGD, recipe=Recipe(**_FLIP_AND_CROP))
+_GPU = Task("cifar10", "resnet9", batch_size=512, **_SGD, recipe=Recipe(**_FLIP_AND_CROP, bfloat16=True))
+_RESNET20 = Task("cifar10", "resnet20", batch_size=128, **_SGD, recipe=Recipe(**_FLIP_AND_CROP, bfloat16=True))
+# nothing is tuned, so nothing need be held out: one image, and budgets are epochs of 97 updates
+_FAST = dataclasses.replace(_GPU, validation=1, recipe=Recipe(**_FLIP_AND_CROP, cutout=8, bfloat16=True))
+
+
+def _grid(low: float, count: int) -> tuple[float, ...]:
+    return tuple(round(low * 1.6**power, 4) for power in range(count))
+
+
+_BOTH = {
+    "cifar10_cpu": Experiment(
+        "CIFAR-10, narrow ResNet-9, on a CPU", _CPU, CPU_ARMS, (0.5, 1, 2, 4), _grid(0.64, 3), seeds=5, tune_seeds=2
+    ),
+    "cifar10_gpu": Experiment(
+        "CIFAR-10, ResNet-9, on a GPU", _GPU, GPU_ARMS, (5, 10, 20, 40), _grid(0.25, 4), seeds=10, tune_seeds=3
+    ),
+    "cifar10_resnet20": Experiment(
+        "CIFAR-10, ResNet-20, on a GPU", _RESNET20, GPU_ARMS, (10, 20, 40, 80), _grid(0.1, 4), seeds=5, tune_seeds=3
+    ),
+    "cifar10_94": Experiment(
+        "CIFAR-10, the recipe of D. Page's DAWNBench entry: ResNet-9, 24 epochs, peak 0.4",
+        _FAST,
+        ("triangle, peak at 5/24",),
+        (24,),
+        (0.4,),
+        seeds=20,
+        reference="triangle, peak at 5/24",
+    ),
+}
+_IN_KERAS: dict[str, dict[str, Any]] = {  # where Keras runs less of it
+    "cifar10_cpu": {"arms": ("constant", "line", "1cycle, peak at 30 %"), "budgets": (0.5, 1, 2), "seeds": 3}
+}
+EXPERIMENTS: dict[str, Experiment] = {}
+for _name, _experiment in _BOTH.items():
+    EXPERIMENTS[f"{_name}_torch"] = _experiment
+    EXPERIMENTS[f"{_name}_keras"] = dataclasses.replace(
+        _experiment, title=f"{_experiment.title}, in Keras", framework="keras", **_IN_KERAS.get(_name, {})
+    )
+
+
+# ------------------------------------------------------------------------------------ the records
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A race that was recorded, and where it comes from: title, command, date, device, versions, source, task."""
+
+    race: Race
+    provenance: dict[str, Any]
+
+    def __str__(self) -> str:
+        about = self.provenance
+        versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+        return f"{about['title']}: {about['source']}; {about['device']}; {versions}; {about['date']}"
+
+
+def _device() -> str:
+    if runtime.device() == "cuda":
+        return torch.cuda.get_device_name()
+    return f"CPU, {os.cpu_count()} cores, {platform.machine()}"
+
+
+def _provenance(name: str, race: Race, command: str) -> dict[str, Any]:
+    experiment = EXPERIMENTS[name]
+    names = ["torch"] if experiment.framework == "torch" else ["keras", keras.backend.backend()]
+    return {
+        "name": name,
+        "title": experiment.title,
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "device": _device(),
+        "versions": {package: runtime.version(package) for package in names},
+        "source": race.source,
+        "framework": experiment.framework,
+        "reference": race.reference,
+        "task": dataclasses.asdict(experiment.task),
+    }
+
+
+_COLUMNS = ["arm", "budget", "updates", "stage", "lr", "seed", "error", "loss", "diverged"]
+
+
+def save(name: str, race: Race, command: str, folder: Path = RESULTS) -> Path:
+    """Write a race with its provenance to ``folder``, whole or not at all."""
+    rows = json.loads(race.runs[_COLUMNS].to_json(orient="values"))
+    lines = ",\n".join(json.dumps(row) for row in rows)  # a run a line: what changed can be seen in a diff
+    head = json.dumps({**_provenance(name, race, command), "columns": _COLUMNS}, indent=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(f'{head[:-2]},\n "runs": [\n{lines}\n]}}\n', encoding="utf-8")
+    os.replace(part, path)
+    return path
+
+
+def load(name: str, folder: Path = RESULTS) -> Record:
+    """The record of an experiment. Raises ``FileNotFoundError`` with the command that makes it."""
+    path = folder / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{name} is not recorded: python -m helpers.experiments {name}")
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    runs = pd.DataFrame(kept.pop("runs"), columns=kept.pop("columns"))
+    runs = runs.assign(framework=kept["framework"], source=kept["source"])
+    return Record(Race(runs, kept["reference"]), kept)
+
+
+# ------------------------------------------------------------------------------------ the command
+def _list() -> None:
+    for name, experiment in EXPERIMENTS.items():
+        recorded = "recorded" if (RESULTS / f"{name}.json").exists() else "not recorded"
+        print(f"{name}: {experiment.title} ({recorded})")
+
+
+def _report(race: Race) -> None:
+    for budget in race.runs.budget.unique():
+        print(f"\n{budget:g} epochs; {race.source}")
+        print(plots.plain_table(race.report(budget)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``python -m helpers.experiments``."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.experiments", description="The long races, recorded.")
+    parser.add_argument("name", nargs="?", choices=list(EXPERIMENTS), metavar="name", help="without it: a list")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; on GPUs, at most one for each")
+    parser.add_argument("--store", type=Path, help="where single runs are kept until all are there")
+    parser.add_argument("--try", dest="small", action="store_true", help="a handful of images, nothing is recorded")
+    chosen = parser.parse_args(arguments)
+    if chosen.name is None:
+        _list()
+        return 0
+    experiment = EXPERIMENTS[chosen.name]
+    if chosen.small:
+        with tempfile.TemporaryDirectory() as folder:
+            _report(experiment.small().race(Path(folder), chosen.jobs))
+        return 0
+    race = experiment.race(chosen.store or data.folder() / "runs" / chosen.name, chosen.jobs)
+    _report(race)
+    jobs = f" --jobs {chosen.jobs}" if chosen.jobs > 1 else ""
+    path = save(chosen.name, race, f"python -m helpers.experiments {chosen.name}{jobs}")
+    print(f"\nrecorded in {path.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Recorded races: what was written is read again, records belong to their experiments, every command runs."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from helpers import experiments, runtime
+from helpers.experiments import ARMS, EXPERIMENTS, load, save
+from helpers.trial import NETWORKS
+from tests.notebook_tools import ROOT
+
+RECORDED = sorted(path.stem for path in experiments.RESULTS.glob("cifar10_*.json"))
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory) -> experiments.Experiment:
+    """A race with everything of a recorded one, on the embedded digits."""
+    return dataclasses.replace(
+        EXPERIMENTS["cifar10_cpu_torch"],
+        task=dataclasses.replace(
+            EXPERIMENTS["cifar10_cpu_torch"].task, dataset="digits_rgb", train=256, test=100, validation=128
+        ),
+        arms=("constant", "line"),
+        budgets=(1, 2),
+        seeds=2,
+        tune_seeds=1,
+    )
+
+
+def test_what_is_saved_is_what_is_read(embedded, tmp_path) -> None:
+    race = embedded.race(tmp_path / "store")
+    path = save("cifar10_cpu_torch", race, "the command", tmp_path)
+    again = load("cifar10_cpu_torch", tmp_path)
+    pd.testing.assert_frame_equal(again.race.summary(), race.summary())
+    assert again.race.report(2) == race.report(2)
+    about = again.provenance
+    assert about["command"] == "the command"
+    assert about["versions"] == {"torch": runtime.version("torch")}
+    assert about["source"] == race.source
+    assert about["source"] in str(again)
+    assert about["device"] in str(again)
+    before = path.read_bytes()
+    save("cifar10_cpu_torch", embedded.race(tmp_path / "store"), "the command", tmp_path)
+    assert path.read_bytes() == before, "made again from the same runs, the file is the same"
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_an_interrupted_save_leaves_the_old_record(embedded, tmp_path, monkeypatch) -> None:
+    race = embedded.race(tmp_path / "store")
+    path = save("cifar10_cpu_torch", race, "old", tmp_path)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        save("cifar10_cpu_torch", race, "new", tmp_path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_record_belongs_to_its_experiment(name: str) -> None:
+    record, experiment = load(name), EXPERIMENTS[name]
+    about, runs = record.provenance, record.race.runs
+    assert about["task"] == json.loads(json.dumps(dataclasses.asdict(experiment.task)))
+    assert about["command"].startswith(f"python -m helpers.experiments {name}")
+    assert set(about) >= {"date", "device", "versions", "source", "title", "framework", "reference"}
+    assert tuple(runs.budget.unique()) == experiment.budgets
+    tested = runs[(runs.stage == "test") & runs.arm.isin(experiment.arms)]
+    assert set(tested.arm) == set(experiment.arms)
+    assert (tested.groupby(["arm", "budget"]).seed.nunique() == experiment.seeds).all()
+    if len(experiment.lrs) > 1:
+        summary = record.race.summary()
+        assert summary[summary.arm.isin(experiment.arms)].inside.all(), "every best rate is inside its grid"
+
+
+def test_there_is_a_record() -> None:
+    assert "cifar10_cpu_torch" in RECORDED
+    assert "cifar10_cpu_keras" in RECORDED
+
+
+def test_a_record_that_is_missing_says_how_to_make_it(tmp_path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"python -m helpers\.experiments cifar10_94_torch"):
+        load("cifar10_94_torch", tmp_path)
+
+
+def test_every_arm_has_peak_one_and_falls_when_it_should() -> None:
+    for name, shape in ARMS.items():
+        values = [shape(480)(k) for k in range(480)]
+        assert max(values) == pytest.approx(1.0, abs=1e-3), name
+        assert min(values) >= 0
+        assert (values[-1] < 0.02) == (name != "constant"), name
+    for experiment in EXPERIMENTS.values():
+        assert set(experiment.arms) <= set(ARMS)
+        assert experiment.reference in experiment.arms
+        assert experiment.task.network in NETWORKS
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "COURSE_BUDGET": "smoke"}
+    whole = [sys.executable, "-m", "helpers.experiments", *arguments]
+    return subprocess.run(whole, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_the_command_lists_and_tries(tmp_path) -> None:
+    listed = command()
+    assert listed.returncode == 0
+    assert "cifar10_cpu_torch: CIFAR-10, narrow ResNet-9, on a CPU (recorded)" in listed.stdout
+    tried = command("cifar10_cpu_keras", "--try", "--store", str(tmp_path))
+    assert tried.returncode == 0, tried.stderr
+    assert "1cycle, peak at 30 %" in tried.stdout
+    assert "test error" in tried.stdout
+    wrong = command("cifar100")
+    assert wrong.returncode == 2
+    assert "invalid choice" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def test_a_recipe_is_repeated_without_tuning() -> None:
+    name = "cifar10_94_torch"
+    small = EXPERIMENTS[name].small()
+    task = dataclasses.replace(small.task, dataset="digits_rgb", network="resnet9 narrow", train=256)
+    race = dataclasses.replace(small, task=task).race()
+    assert set(race.runs.stage) == {"test"}
+    assert set(race.runs.lr) == {0.4}
+    assert race.summary().n.tolist() == [2]
