@@ -21,7 +21,7 @@ the call, ``with joblib.parallel_config(backend="dask"):`` and a ``distributed.C
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,13 +62,25 @@ def run_all(wanted: Iterable[Trial], store: Store, jobs: int | None = None, labe
     todo = {trial.key: trial for trial in wanted}
     done = {key: result for key, trial in todo.items() if (result := store.get(trial)) is not None}
     missing = [trial for key, trial in todo.items() if key not in done]
-    engine = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    calls = [joblib.delayed(worker.run)(trial.specification) for trial in missing]
     with training.progress(len(todo), label, unit="run", done=len(done)) as bar:
-        for key, result in engine(joblib.delayed(worker.run)(trial.specification) for trial in missing):
+        for key, result in _as_they_come(calls, jobs):
             store.put(todo[key], result)
             done[key] = result
             bar.update()
     return done
+
+
+def _as_they_come(calls: list[Any], jobs: int | None) -> Iterator[tuple[str, Result]]:
+    try:
+        engine = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    except ValueError:  # an engine that gives back whole lists, as Ray's does: ask it for one round at a time
+        size = max(1, joblib.effective_n_jobs(jobs))
+        with joblib.Parallel(n_jobs=jobs) as engine:
+            for start in range(0, len(calls), size):
+                yield from engine(calls[start : start + size])
+    else:
+        yield from engine(calls)
 
 
 # -------------------------------------------------------------------------------------- the race
