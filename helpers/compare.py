@@ -20,6 +20,8 @@ the call, ``with joblib.parallel_config(backend="dask"):`` and a ``distributed.C
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from . import training, worker
+from . import runtime, together, training, worker
 from .plots import interval
 from .schedules import Schedule
 from .trial import Result, Store, Task, Trial
@@ -56,15 +58,18 @@ class Arm:
 def run_all(wanted: Iterable[Trial], store: Store, jobs: int | None = None, label: str = "") -> dict[str, Result]:
     """Make every trial that the store does not have, in parallel, and return the results by key.
 
-    Each result is stored as soon as it arrives: whoever is interrupted loses the runs in flight, and no other.
+    Each result is stored as soon as it arrives: whoever is interrupted loses the runs in flight, and no other. Trials
+    to be made ``together`` come first, in this process.
     jobs: processes, or None for what ``joblib.parallel_config`` says around the call, else one.
     """
     todo = {trial.key: trial for trial in wanted}
     done = {key: result for key, trial in todo.items() if (result := store.get(trial)) is not None}
     missing = [trial for key, trial in todo.items() if key not in done]
-    calls = [joblib.delayed(worker.run)(trial.specification) for trial in missing]
+    joint = [trial for trial in missing if trial.together]
+    calls = [joblib.delayed(worker.run)(trial.specification) for trial in missing if not trial.together]
+    at_once = (pair for group in together.batches_of(joint) for pair in together.run_together(group).items())
     with training.progress(len(todo), label, unit="run", done=len(done)) as bar:
-        for key, result in _as_they_come(calls, jobs):
+        for key, result in itertools.chain(at_once, _as_they_come(calls, jobs)):
             store.put(todo[key], result)
             done[key] = result
             bar.update()
@@ -96,20 +101,22 @@ def race(
     framework: str = "torch",
     folder: Path | str | None = None,
     jobs: int | None = None,
+    join: bool | None = None,
 ) -> Race:
     """Race ``schedules`` on ``task`` and return every run, tuning included.
 
     schedules: name -> shape (number of updates -> schedule with peak 1), or an `Arm`. budgets: in epochs. lrs: the
     grid of peak rates to begin with, rising by factors of at most 1.6. seeds: of the tested runs; not those of tuning.
     reference: the schedule that others are compared with. framework: "torch" or "keras". folder: keeps each run, so
-    that a race that was interrupted goes on where it was. jobs: as in `run_all`.
+    that a race that was interrupted goes on where it was. jobs: as in `run_all`. join: make
+    runs at once where that is possible (`together`): the same up to rounding; by default on a GPU, where it is faster.
 
     Raises ``ValueError`` for an unknown reference, fewer than two seeds, seeds that were tuned on, and a grid that is
     too coarse or not rising; at once, before the first run.
     """
     arms = _arms(schedules)
     _check(arms, budgets, lrs, seeds, tune_seeds, reference)
-    maker = _Maker(arms, task, framework)
+    maker = _Maker(arms, task, framework, join=runtime.device() == "cuda" if join is None else join)
     store = Store(folder)
     tuned, chosen = _tune(maker, budgets, lrs, tune_seeds, store, jobs)
     final = [maker(place, rate, seed, final=True) for place, rate in chosen.items() for seed in seeds]
@@ -175,8 +182,8 @@ def _check(
 class _Maker:
     """Makes the trials of a race, and remembers each with its rate and budget."""
 
-    def __init__(self, arms: Mapping[str, Arm], task: Task, framework: str) -> None:
-        self.arms, self.task, self.framework = arms, task, framework
+    def __init__(self, arms: Mapping[str, Arm], task: Task, framework: str, *, join: bool = False) -> None:
+        self.arms, self.task, self.framework, self.join = arms, task, framework, join
         self.made: list[tuple[Trial, float, float]] = []
 
     def __call__(self, place: Place, rate: float, seed: int, *, final: bool = False) -> Trial:
@@ -184,6 +191,7 @@ class _Maker:
         arm, updates = self.arms[name], self.task.updates(budget)
         plan = (rate * arm.shape(updates)).to_dict()
         trial = Trial(self.task, name, plan, updates, seed, self.framework, final, arm.tail)
+        trial = dataclasses.replace(trial, together=self.join and trial.joinable)
         self.made.append((trial, rate, budget))
         return trial
 

@@ -33,7 +33,7 @@ with runtime.frameworks():  # the command prints results, not TensorFlow's greet
     import torch
 
     from . import compare, data, plots, schedules
-    from .compare import Race, Shape, Task
+    from .compare import Arm, Race, Shape, Task
     from .recipe import Recipe
 
 __all__ = ["ARMS", "EXPERIMENTS", "Experiment", "Record", "load"]
@@ -46,8 +46,9 @@ def _steps(updates: int) -> schedules.Schedule:
 
 
 # Peak 1; the rate is multiplied in. Momentum stays where the task has it: what is compared is the rate.
-ARMS: dict[str, Shape] = {
+ARMS: dict[str, Shape | Arm] = {
     "constant": lambda updates: schedules.constant(1.0),
+    "constant, tail averaged": Arm(lambda updates: schedules.constant(1.0), tail=0.2),
     "steps x 0.1": _steps,
     "line": lambda updates: schedules.linear(1.0, 0.0, updates),
     "cosine": lambda updates: schedules.cosine(1.0, updates),
@@ -59,8 +60,15 @@ ARMS: dict[str, Shape] = {
         1.0, updates, pct_start=5 / 24, anneal="linear", momentum=None
     ),
 }
-CPU_ARMS = ("constant", "steps x 0.1", "line", "1cycle, peak at 30 %", "1cycle, three phases")
-GPU_ARMS = (*CPU_ARMS[:3], "cosine", *CPU_ARMS[3:])
+CPU_ARMS = (
+    "constant",
+    "constant, tail averaged",
+    "steps x 0.1",
+    "line",
+    "1cycle, peak at 30 %",
+    "1cycle, three phases",
+)
+GPU_ARMS = (*CPU_ARMS, "cosine")
 
 
 @dataclass(frozen=True)
@@ -133,8 +141,10 @@ _IN_KERAS: dict[str, dict[str, Any]] = {  # where Keras runs less of it
 EXPERIMENTS: dict[str, Experiment] = {}
 for _name, _experiment in _BOTH.items():
     EXPERIMENTS[f"{_name}_torch"] = _experiment
+    _less: dict[str, Any] = {"arms": tuple(arm for arm in _experiment.arms if not isinstance(ARMS[arm], Arm))}
+    _less |= _IN_KERAS.get(_name, {})  # averaged weights are made in PyTorch only
     EXPERIMENTS[f"{_name}_keras"] = dataclasses.replace(
-        _experiment, title=f"{_experiment.title}, in Keras", framework="keras", **_IN_KERAS.get(_name, {})
+        _experiment, title=f"{_experiment.title}, in Keras", framework="keras", **_less
     )
 
 

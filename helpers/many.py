@@ -29,12 +29,13 @@ class ManyRuns:
     """What R rows of rates with S seeds each gave. A run that diverged holds NaN from there on.
 
     losses: of each batch before its update, (R, S, T). gradient_norms: of the same batches, (R, S, T).
-    accuracies: on the test set after the last update, (R, S), between 0 and 1.
+    accuracies, test_losses: on the test set after the last update, (R, S); accuracies between 0 and 1.
     """
 
     losses: NDArray[np.float64]
     gradient_norms: NDArray[np.float64]
     accuracies: NDArray[np.float64]
+    test_losses: NDArray[np.float64]
 
 
 def fit_many_torch(
@@ -79,7 +80,7 @@ def fit_many_torch(
         for name, part in weights.items():
             step = velocity[name].mul_(momentum).add_(gradient[name]) if momentum else gradient[name]
             part.addcmul_(rate.reshape(-1, *[1] * (part.ndim - 1)), step, value=-1)
-    return ManyRuns(np.stack(losses, axis=-1), np.stack(norms, axis=-1), _accuracies(skeleton, weights, images))
+    return ManyRuns(np.stack(losses, axis=-1), np.stack(norms, axis=-1), *_tested(skeleton, weights, images))
 
 
 class _Images:
@@ -108,11 +109,16 @@ def _batches_of_all(
 
 
 @torch.no_grad()
-def _accuracies(skeleton: nn.Module, weights: Weights, images: _Images, part: int = 1000) -> NDArray[np.float64]:
+def _tested(skeleton: nn.Module, weights: Weights, images: _Images, part: int = 1000) -> list[NDArray[np.float64]]:
+    """Accuracy and mean loss of every run on the test set; NaN where the weights are not finite."""
     predict = vmap(vmap(lambda w, x: functional_call(skeleton, w, (x,)), in_dims=(0, None)), in_dims=(0, None))
-    correct = 0
+    correct, loss = torch.tensor(0.0), torch.tensor(0.0)
     for start in range(0, len(images.x_test), part):
         logits = predict(weights, images.scaled(images.x_test[start : start + part])).cpu()
-        correct = correct + (logits.argmax(-1) == images.y_test[start : start + part]).double().sum(-1)
+        labels = images.y_test[start : start + part].expand(logits.shape[:-1])
+        correct = correct + (logits.argmax(-1) == labels).double().sum(-1)
+        each = functional.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none")
+        loss = loss + each.reshape(labels.shape).double().sum(-1)
     broken = torch.stack([(~torch.isfinite(w)).flatten(2).any(2) for w in weights.values()]).any(0).cpu()
-    return torch.where(broken, math.nan, torch.as_tensor(correct) / len(images.x_test)).numpy()
+    means = [total / len(images.x_test) for total in (correct, loss)]
+    return [torch.where(broken, math.nan, mean).numpy() for mean in means]

@@ -96,6 +96,7 @@ class Trial:
     """One run, by everything that its result depends on. ``final`` runs are tested, the others validated.
 
     schedule: as data, ``Schedule.to_dict()``. tail: the part of the run at whose end weights are averaged, 0 for none.
+    together: made by `together.run_together`, with others at once.
     """
 
     task: Task
@@ -106,14 +107,25 @@ class Trial:
     framework: str = "torch"
     final: bool = False
     tail: float = 0.0
+    together: bool = False
 
     def __post_init__(self) -> None:
+        if self.together and not self.joinable:
+            raise ValueError("made together are PyTorch runs of a network without BatchNorm, plain SGD, plain recipe")
         if self.framework not in ("torch", "keras"):
             raise ValueError(f"framework must be 'torch' or 'keras', got {self.framework!r}")
         if self.tail and self.framework == "keras":
             raise ValueError("averaging the tail of a run is done in PyTorch only")
         if self.task.weight_decay and self.framework == "keras" and not self.task.torch_rule:
             raise ValueError("weight decay in Keras is another rule than in PyTorch: ask for torch_rule=True")
+
+    @property
+    def joinable(self) -> bool:
+        """Whether it can be made together with others of its kind."""
+        task = self.task
+        plain = task.recipe == PLAIN and not task.nesterov and not task.weight_decay and not self.tail
+        steady = Schedule.from_dict(self.schedule).momentum is None
+        return plain and steady and task.network == "mlp" and self.framework == "torch"
 
     @property
     def specification(self) -> dict[str, Any]:

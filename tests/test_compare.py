@@ -18,8 +18,8 @@ import pytest
 import torch
 from joblib._parallel_backends import SequentialBackend
 
-from helpers import for_torch, models, schedules, training, trial, worker
-from helpers.compare import Arm, Race, Task, at_one_rate, holm, race
+from helpers import for_torch, models, schedules, together, training, trial, worker
+from helpers.compare import Arm, Race, Task, at_one_rate, holm, race, run_all
 from helpers.recipe import Recipe
 from helpers.trial import Store, Trial
 
@@ -160,6 +160,48 @@ def test_everything_that_matters_is_in_the_key() -> None:
 # --------------------------------------------------------------------------------------- engines
 def test_two_processes_give_the_same_race(alone: Race) -> None:
     assert csv(race(ARMS_PICKLED, TASK, **SMALL, jobs=2)) == csv(alone)
+
+
+def test_runs_made_at_once_give_the_same_race_up_to_rounding(alone: Race, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(together, "AT_ONCE", 5)  # in several groups
+    joined = race(ARMS, TASK, **SMALL, join=True, folder=tmp_path)
+    about = ["arm", "budget", "updates", "stage", "lr", "seed", "diverged", "source"]
+    tuned, before = (r.runs[r.runs.stage == "tune"] for r in (joined, alone))
+    pd.testing.assert_frame_equal(tuned[about], before[about])
+    np.testing.assert_allclose(tuned.error.astype(float), before.error.astype(float), atol=1.0)
+    np.testing.assert_allclose(tuned.loss.astype(float), before.loss.astype(float), rtol=1e-3)
+    specifications = [json.loads(path.read_text())["specification"] for path in tmp_path.glob("*.json")]
+    assert all(specification["together"] for specification in specifications)
+    monkeypatch.setattr(together, "run_together", lambda group: pytest.fail("made again"))
+    assert csv(race(ARMS, TASK, **SMALL, join=True, folder=tmp_path)) == csv(joined)
+
+
+def test_what_cannot_be_made_at_once_is_made_alone() -> None:
+    plan = schedules.linear(0.1, 0.0, 8).to_dict()
+    assert Trial(TASK, "line", plan, 8, seed=0).joinable
+    cannot = [
+        Trial(TASK, "line", plan, 8, seed=0, framework="keras"),
+        Trial(TASK, "line", plan, 8, seed=0, tail=0.2),
+        Trial(TASK, "line", schedules.linear(0.1, 0.0, 8).with_momentum(0.9).to_dict(), 8, seed=0),
+        Trial(dataclasses.replace(TASK, network="cnn"), "line", plan, 8, seed=0),
+        Trial(dataclasses.replace(TASK, nesterov=True), "line", plan, 8, seed=0),
+        Trial(dataclasses.replace(TASK, weight_decay=1e-4), "line", plan, 8, seed=0),
+        Trial(dataclasses.replace(TASK, recipe=Recipe(pad=1)), "line", plan, 8, seed=0),
+    ]
+    assert not any(one.joinable for one in cannot)
+    with pytest.raises(ValueError, match="made together are PyTorch runs of a network without BatchNorm"):
+        dataclasses.replace(cannot[0], together=True)
+    mixed = race({**ARMS, "tail": Arm(constant_shape, tail=0.2)}, TASK, **{**SMALL, "budgets": [0.5]}, join=True)
+    assert set(mixed.summary().arm) == {"constant", "line", "tail", "line, other seeds"}
+
+
+def test_one_of_many_that_diverges_is_a_result_as_well() -> None:
+    plans = {"huge": schedules.constant(1e20), "line": schedules.linear(0.1, 0.0, 8)}
+    trials = [Trial(TASK, name, plan.to_dict(), 8, seed=0, together=True) for name, plan in plans.items()]
+    found = run_all(trials, Store())
+    assert found[trials[0].key]["diverged"]
+    assert found[trials[0].key]["error"] is None
+    assert not found[trials[1].key]["diverged"]
 
 
 def test_a_dask_cluster_gives_the_same_race(alone: Race) -> None:

@@ -31,6 +31,7 @@ def test_together_is_one_at_a_time(momentum: float) -> None:
             training.assert_trace(run, plan)
             np.testing.assert_allclose(many.losses[row, column], run.losses, rtol=2e-4, atol=2e-5)
             assert many.accuracies[row, column] == pytest.approx(run.accuracy, abs=0.011)
+            assert many.test_losses[row, column] == pytest.approx(run.evaluations[-1]["loss"], rel=1e-3)
 
 
 def test_gradient_norms_are_those_of_the_steps() -> None:
