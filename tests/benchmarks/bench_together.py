@@ -1,0 +1,33 @@
+"""How much faster runs are when they are made at once: the ratio of one execution, on the embedded digits.
+
+python -m tests.benchmarks.bench_together
+"""
+
+import time
+
+from helpers import runtime
+
+with runtime.frameworks():
+    from helpers import schedules, together, trial
+    from helpers.trial import Task, Trial
+
+
+def main(runs: int = 64, updates: int = 60) -> None:
+    task = Task("digits", train=1280, batch_size=64)
+    plan = schedules.linear(0.05, 0.0, updates)
+    trials = [Trial(task, "line", plan.to_dict(), updates, seed) for seed in range(runs)]
+    trial.run(trials[0])  # data loaded, libraries warm
+    start = time.perf_counter()
+    for one in trials:
+        trial.run(one)
+    alone = time.perf_counter() - start
+    start = time.perf_counter()
+    together.run_together(trials)
+    at_once = time.perf_counter() - start
+    print(
+        f"{runs} runs of {updates} updates on {runtime.device()}: one by one takes {alone / at_once:.1f} times as long"
+    )
+
+
+if __name__ == "__main__":
+    main()
