@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import re
@@ -21,7 +22,9 @@ def run(specification: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         from . import trial
     take_a_card()
     one = trial.Trial.from_specification(specification)
-    return one.key, trial.run(one)
+    result = trial.run(one)
+    gc.collect()  # a Keras model is full of cycles, and may hold a copy of the test set
+    return one.key, result
 
 
 def take_a_card() -> None:
