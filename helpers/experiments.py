@@ -241,6 +241,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             _report(experiment.small().race(Path(folder), chosen.jobs))
         return 0
+    if experiment.task.data(final=True).name != experiment.task.dataset:
+        print(f"{experiment.task.dataset} is not here: nothing is recorded on what stands in for it", file=sys.stderr)
+        return 1
     race = experiment.race(chosen.store or data.folder() / "runs" / chosen.name, chosen.jobs)
     _report(race)
     jobs = f" --jobs {chosen.jobs}" if chosen.jobs > 1 else ""

@@ -9,32 +9,27 @@ import sys
 import pandas as pd
 import pytest
 
-from helpers import experiments, runtime
-from helpers.compare import Arm
+from helpers import data, experiments, runtime
+from helpers.compare import Arm, Race
 from helpers.experiments import ARMS, EXPERIMENTS, load, save
-from helpers.trial import NETWORKS
+from helpers.trial import NETWORKS, Task
 from tests.notebook_tools import ROOT
 
 RECORDED = sorted(path.stem for path in experiments.RESULTS.glob("cifar10_*.json"))
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory) -> experiments.Experiment:
-    """A race with everything of a recorded one, on the embedded digits."""
-    return dataclasses.replace(
-        EXPERIMENTS["cifar10_cpu_torch"],
-        task=dataclasses.replace(
-            EXPERIMENTS["cifar10_cpu_torch"].task, dataset="digits_rgb", train=256, test=100, validation=128
-        ),
-        arms=("constant", "line"),
-        budgets=(1, 2),
-        seeds=2,
-        tune_seeds=1,
+def race(tmp_path_factory) -> Race:
+    """A race by the rules of a recorded one, with a small network on the embedded digits."""
+    whole = EXPERIMENTS["cifar10_cpu_torch"]
+    task = dataclasses.replace(
+        whole.task, dataset="digits_rgb", network="mlp", train=256, test=100, validation=64, batch_size=64
     )
+    less = {"arms": ("constant", "line"), "budgets": (1, 2), "lrs": (0.01, 0.016), "seeds": 2, "tune_seeds": 1}
+    return dataclasses.replace(whole, task=task, **less).race(tmp_path_factory.mktemp("store"))
 
 
-def test_what_is_saved_is_what_is_read(embedded, tmp_path) -> None:
-    race = embedded.race(tmp_path / "store")
+def test_what_is_saved_is_what_is_read(race: Race, tmp_path) -> None:
     path = save("cifar10_cpu_torch", race, "the command", tmp_path)
     again = load("cifar10_cpu_torch", tmp_path)
     pd.testing.assert_frame_equal(again.race.summary(), race.summary())
@@ -46,13 +41,12 @@ def test_what_is_saved_is_what_is_read(embedded, tmp_path) -> None:
     assert about["source"] in str(again)
     assert about["device"] in str(again)
     before = path.read_bytes()
-    save("cifar10_cpu_torch", embedded.race(tmp_path / "store"), "the command", tmp_path)
-    assert path.read_bytes() == before, "made again from the same runs, the file is the same"
+    save("cifar10_cpu_torch", race, "the command", tmp_path)
+    assert path.read_bytes() == before, "written again, the file is the same"
     assert [path.name for path in tmp_path.glob("*.part")] == []
 
 
-def test_an_interrupted_save_leaves_the_old_record(embedded, tmp_path, monkeypatch) -> None:
-    race = embedded.race(tmp_path / "store")
+def test_an_interrupted_save_leaves_the_old_record(race: Race, tmp_path, monkeypatch) -> None:
     path = save("cifar10_cpu_torch", race, "old", tmp_path)
     before = path.read_bytes()
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -110,7 +104,7 @@ def test_the_command_lists_and_tries(tmp_path) -> None:
     listed = command()
     assert listed.returncode == 0
     assert "cifar10_cpu_torch: CIFAR-10, narrow ResNet-9, on a CPU (recorded)" in listed.stdout
-    tried = command("cifar10_cpu_keras", "--try", "--store", str(tmp_path))
+    tried = command("cifar10_cpu_torch", "--try", "--store", str(tmp_path))
     assert tried.returncode == 0, tried.stderr
     assert "1cycle, peak at 30 %" in tried.stdout
     assert "test error" in tried.stdout
@@ -120,10 +114,18 @@ def test_the_command_lists_and_tries(tmp_path) -> None:
     assert "Traceback" not in wrong.stderr
 
 
+def test_a_stand_in_is_not_recorded(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(Task, "data", lambda self, *, final: data.load("digits_rgb"))
+    monkeypatch.setattr(experiments, "save", lambda *_: pytest.fail("recorded"))
+    assert experiments.main(["cifar10_cpu_torch", "--store", str(tmp_path / "store")]) == 1
+    assert "cifar10 is not here: nothing is recorded" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
 def test_a_recipe_is_repeated_without_tuning() -> None:
     name = "cifar10_94_torch"
     small = EXPERIMENTS[name].small()
-    task = dataclasses.replace(small.task, dataset="digits_rgb", network="resnet9 narrow", train=256)
+    task = dataclasses.replace(small.task, dataset="digits_rgb", network="resnet9 narrow", train=512)
     race = dataclasses.replace(small, task=task).race()
     assert set(race.runs.stage) == {"test"}
     assert set(race.runs.lr) == {0.4}
