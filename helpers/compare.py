@@ -48,10 +48,15 @@ Place = tuple[str, float]  # an arm and a budget
 
 @dataclass(frozen=True)
 class Arm:
-    """A schedule in a race: its shape, and the part of the run at whose end the weights are averaged (0: none)."""
+    """A schedule in a race: its shape, and what is tested after the run.
+
+    tail: the part of the run at whose end the weights are averaged (0: none). fresh: BatchNorm's statistics are made
+    anew for the weights that are tested, as they always are for averaged ones.
+    """
 
     shape: Shape
     tail: float = 0.0
+    fresh: bool = False
 
 
 # -------------------------------------------------------------------------------------- the runs
@@ -190,7 +195,7 @@ class _Maker:
         name, budget = place
         arm, updates = self.arms[name], self.task.updates(budget)
         plan = (rate * arm.shape(updates)).to_dict()
-        trial = Trial(self.task, name, plan, updates, seed, self.framework, final, arm.tail)
+        trial = Trial(self.task, name, plan, updates, seed, self.framework, final, arm.tail, arm.fresh)
         trial = dataclasses.replace(trial, together=self.join and trial.joinable)
         self.made.append((trial, rate, budget))
         return trial

@@ -48,6 +48,7 @@ def _steps(updates: int) -> schedules.Schedule:
 # Peak 1; the rate is multiplied in. Momentum stays where the task has it: what is compared is the rate.
 ARMS: dict[str, Shape | Arm] = {
     "constant": lambda updates: schedules.constant(1.0),
+    "constant, fresh statistics": Arm(lambda updates: schedules.constant(1.0), fresh=True),
     "constant, tail averaged": Arm(lambda updates: schedules.constant(1.0), tail=0.2),
     "steps x 0.1": _steps,
     "line": lambda updates: schedules.linear(1.0, 0.0, updates),
@@ -62,6 +63,7 @@ ARMS: dict[str, Shape | Arm] = {
 }
 CPU_ARMS = (
     "constant",
+    "constant, fresh statistics",
     "constant, tail averaged",
     "steps x 0.1",
     "line",
@@ -142,7 +144,7 @@ EXPERIMENTS: dict[str, Experiment] = {}
 for _name, _experiment in _BOTH.items():
     EXPERIMENTS[f"{_name}_torch"] = _experiment
     _less: dict[str, Any] = {"arms": tuple(arm for arm in _experiment.arms if not isinstance(ARMS[arm], Arm))}
-    _less |= _IN_KERAS.get(_name, {})  # averaged weights are made in PyTorch only
+    _less |= _IN_KERAS.get(_name, {})  # averaged weights and fresh statistics are made in PyTorch only
     EXPERIMENTS[f"{_name}_keras"] = dataclasses.replace(
         _experiment, title=f"{_experiment.title}, in Keras", framework="keras", **_less
     )

@@ -96,6 +96,7 @@ class Trial:
     """One run, by everything that its result depends on. ``final`` runs are tested, the others validated.
 
     schedule: as data, ``Schedule.to_dict()``. tail: the part of the run at whose end weights are averaged, 0 for none.
+    fresh: BatchNorm's statistics are made anew before the test, as they always are for averaged weights.
     together: made by `together.run_together`, with others at once.
     """
 
@@ -107,6 +108,7 @@ class Trial:
     framework: str = "torch"
     final: bool = False
     tail: float = 0.0
+    fresh: bool = False
     together: bool = False
 
     def __post_init__(self) -> None:
@@ -114,8 +116,8 @@ class Trial:
             raise ValueError("made together are PyTorch runs of a network without BatchNorm, plain SGD, plain recipe")
         if self.framework not in ("torch", "keras"):
             raise ValueError(f"framework must be 'torch' or 'keras', got {self.framework!r}")
-        if self.tail and self.framework == "keras":
-            raise ValueError("averaging the tail of a run is done in PyTorch only")
+        if (self.tail or self.fresh) and self.framework == "keras":
+            raise ValueError("averaging the tail of a run, and fresh statistics, are done in PyTorch only")
         if self.task.weight_decay and self.framework == "keras" and not self.task.torch_rule:
             raise ValueError("weight decay in Keras is another rule than in PyTorch: ask for torch_rule=True")
 
@@ -123,7 +125,7 @@ class Trial:
     def joinable(self) -> bool:
         """Whether it can be made together with others of its kind."""
         task = self.task
-        plain = task.recipe == PLAIN and not task.nesterov and not task.weight_decay and not self.tail
+        plain = task.recipe == PLAIN and not (task.nesterov or task.weight_decay or self.tail or self.fresh)
         steady = Schedule.from_dict(self.schedule).momentum is None
         return plain and steady and task.network == "mlp" and self.framework == "torch"
 
@@ -227,9 +229,10 @@ def _run_torch(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, 
     training.assert_trace(done, schedule)
     if done.diverged:
         return None
-    if averaged is not None:
-        _new_statistics(averaged, dataset, trial)
-    return training.evaluate_torch(model if averaged is None else averaged, dataset, recipe=trial.task.recipe)
+    tested = model if averaged is None else averaged
+    if averaged is not None or trial.fresh:
+        _new_statistics(tested, dataset, trial)
+    return training.evaluate_torch(tested, dataset, recipe=trial.task.recipe)
 
 
 def _average_the_tail(model: nn.Module, optimizer: torch.optim.Optimizer, trial: Trial) -> AveragedModel | None:
@@ -248,12 +251,12 @@ def _average_the_tail(model: nn.Module, optimizer: torch.optim.Optimizer, trial:
     return averaged
 
 
-def _new_statistics(averaged: nn.Module, dataset: Dataset, trial: Trial) -> None:
-    """BatchNorm's statistics for averaged weights: those it has belong to other weights."""
+def _new_statistics(model: nn.Module, dataset: Dataset, trial: Trial) -> None:
+    """BatchNorm's statistics for the weights that ``model`` has now: those it kept belong to earlier ones."""
     feed = training.Feed(dataset, trial.task.recipe, trial.seed, runtime.device())
     order = training.batches(len(dataset.x_train), trial.task.batch_size, 1, trial.seed)
     few = itertools.islice(enumerate(order), 50)
-    update_bn((feed(update, indices)[0].permute(0, 3, 1, 2) for update, indices in few), averaged)
+    update_bn((feed(update, indices)[0].permute(0, 3, 1, 2) for update, indices in few), model)
 
 
 def _run_keras(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, float] | None:

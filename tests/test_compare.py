@@ -82,6 +82,28 @@ def test_the_tail_is_the_mean_of_the_last_weights(network: str) -> None:
         assert found["loss"] != pytest.approx(stale, rel=1e-3)
 
 
+def test_fresh_statistics_belong_to_the_weights_that_are_tested() -> None:
+    task, plan = dataclasses.replace(TASK, network="cnn"), schedules.constant(0.5)
+    kept, fresh = (
+        trial.run(Trial(task, "constant", plan.to_dict(), 12, seed=0, final=True, fresh=fresh))
+        for fresh in (False, True)
+    )
+    assert fresh["loss"] < kept["loss"], "at a high rate the moving averages lag behind"
+    dataset = task.data(final=True)
+    model = models.cnn_torch(dataset.image_shape, seed=0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+    training.fit_torch(model, optimizer, dataset, updates=12, batch_size=64, seed=0)
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for module in norms:  # by hand: the plain mean over the batches of one epoch
+        module.reset_running_stats()
+        module.momentum = None
+    feed = training.Feed(dataset, Recipe(), 0, "cpu")
+    with torch.no_grad():
+        for update, indices in enumerate(training.batches(640, 64, 1, 0)):
+            model(feed(update, indices)[0].permute(0, 3, 1, 2))
+    assert fresh["loss"] == pytest.approx(training.evaluate_torch(model, dataset)["loss"], rel=1e-3)
+
+
 def test_a_run_that_diverges_is_a_result() -> None:
     found = trial.run(Trial(TASK, "huge", schedules.constant(1e20).to_dict(), 8, seed=0))
     assert found["diverged"]
@@ -149,10 +171,11 @@ def test_everything_that_matters_is_in_the_key() -> None:
         Trial(TASK, "line", plan, 8, seed=0, framework="keras"),
         Trial(TASK, "line", plan, 8, seed=0, final=True),
         Trial(TASK, "line", plan, 8, seed=0, tail=0.2),
+        Trial(TASK, "line", plan, 8, seed=0, fresh=True),
         Trial(dataclasses.replace(TASK, weight_decay=1e-4), "line", plan, 8, seed=0),
         Trial(dataclasses.replace(TASK, recipe=Recipe(flip=True)), "line", plan, 8, seed=0),
     ]
-    assert len({base.key, *(other.key for other in others)}) == 10
+    assert len({base.key, *(other.key for other in others)}) == 11
     assert base.key == Trial(TASK, "line", dict(plan), 8, seed=0).key
     assert json.loads(json.dumps(base.specification)) == json.loads(json.dumps(base.specification, sort_keys=True))
 
