@@ -16,7 +16,7 @@ DIGITS = data.load("digits").subset(600, 200)
 def model_torch() -> nn.Module:
     convolution = nn.Sequential(nn.Conv2d(1, 4, 3, stride=3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
     head = nn.Sequential(nn.Dropout(0.2), nn.Flatten(), nn.Linear(4 * 81, 10))
-    return models._initialise(nn.Sequential(*convolution, *head), 0)
+    return models.initialise(nn.Sequential(*convolution, *head), 0)
 
 
 def model_keras() -> keras.Model:
