@@ -34,7 +34,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from . import runtime, together, training, worker
+from . import runtime, theory, together, training, worker
 from .plots import interval
 from .schedules import Schedule
 from .trial import Result, Store, Task, Trial
@@ -325,8 +325,7 @@ class Race:
     def speed_up(self, arm: str, against: str) -> pd.DataFrame:
         """How many times as long ``against`` must train to reach the error of ``arm``, at each budget of ``arm``.
 
-        By straight lines between ``against``'s mean errors over log(budget) and log(error); NaN where the error is
-        outside what ``against`` reached.
+        Of mean test errors, as `theory.speed_up` reads them off; NaN outside of what ``against`` reached.
         """
         means = (
             self.runs[self.runs.stage == "test"]
@@ -334,13 +333,10 @@ class Race:
             .apply(lambda values: values.astype(float).mean())
         )
         other = means[against].sort_index()
-        falling = np.minimum.accumulate(other.to_numpy())[::-1]
-        rows = []
-        for budget, error in means[arm].sort_index().items():
-            longer = np.interp(
-                np.log(error), np.log(falling), np.log(other.index.to_numpy(float))[::-1], left=math.nan, right=math.nan
-            )
-            rows.append({"budget": budget, "error": error, "speed_up": float(np.exp(longer)) / float(budget)})
+        rows = [
+            {"budget": budget, "error": error, "speed_up": theory.speed_up(error, budget, other.index, other)}
+            for budget, error in means[arm].sort_index().items()
+        ]
         return pd.DataFrame(rows)
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "optimal_inverse_time",
     "refined",
     "second_moments",
+    "speed_up",
     "stability_limit",
 ]
 
@@ -385,3 +386,19 @@ def average_as_schedule(weights: ArrayLike) -> Array:
     if not (total > 0).all():
         raise ValueError("weights must not all be 0")
     return _sums_from(array) / total
+
+
+# ----------------------------------------------------------------------------------- budget curves
+def speed_up(error: float, budget: float, rival_budgets: ArrayLike, rival_errors: ArrayLike) -> float:
+    """How many times as long as ``budget`` a rival must train to reach ``error``; NaN where it is outside its curve.
+
+    rival_budgets: rising. rival_errors: the rival's error when it is given each of them, above 0; where one is higher
+    than that of a shorter budget, the shorter one's counts. Between them by straight lines on logarithmic axes.
+
+    >>> speed_up(20.0, 1.0, [1, 4], [40.0, 20.0]), speed_up(10.0, 1.0, [1, 4], [40.0, 20.0])
+    (4.0, nan)
+    """
+    log_errors = np.log(np.minimum.accumulate(np.asarray(rival_errors, dtype=np.float64)))[::-1]
+    log_budgets = np.log(np.asarray(rival_budgets, dtype=np.float64))[::-1]
+    needed = np.interp(np.log(error), log_errors, log_budgets, left=np.nan, right=np.nan)
+    return float(np.exp(needed)) / float(budget)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import linalg, optimize
 
@@ -256,3 +256,20 @@ def test_averaging_the_points_scales_the_gradients(kind: str) -> None:
 def test_bad_input_is_a_sentence(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# ----------------------------------------------------------------------------------- budget curves
+@quick
+@given(st.floats(0.1, 2.0), st.floats(0.75, 1.0), st.floats(1.0, 3.9))
+def test_on_power_laws_a_speed_up_is_the_ratio_to_the_power_of_one_over_the_slope(slope, ratio, budget) -> None:
+    budgets = np.array([1.0, 2.0, 8.0, 4.0 / 0.75**10])
+    assume(budget * ratio ** (-1 / slope) < budgets[-1])
+    factor = theory.speed_up(ratio * 40 * budget**-slope, budget, budgets, 40 * budgets**-slope)
+    assert factor == pytest.approx(ratio ** (-1 / slope), rel=1e-6)
+
+
+def test_a_speed_up_is_not_made_up_outside_the_curve_nor_by_a_worse_longer_run() -> None:
+    budgets, errors = [1, 2, 4], [40.0, 45.0, 20.0]
+    assert np.isnan(theory.speed_up(41.0, 1, budgets, errors))
+    assert np.isnan(theory.speed_up(19.0, 1, budgets, errors))
+    assert 2.0 < theory.speed_up(39.0, 1, budgets, errors) < theory.speed_up(30.0, 1, budgets, errors) < 4.0

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ..schedules import Schedule, cyclic, linear, one_cycle, warmup
+from ..theory import speed_up
 from .kinds import Choice, Exercise, Function, Mistake, Numbers
 from .practice import ScheduleAnswer
 
@@ -20,14 +21,11 @@ Row = list[float]
 
 
 def _factor(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
-    if not min(rival_errors) <= error <= max(rival_errors):
-        return 0.0
-    return _needed(error, rival_budgets, rival_errors) / budget
+    return float(np.nan_to_num(speed_up(error, budget, rival_budgets, rival_errors)))
 
 
-def _needed(error: float, rival_budgets: Row, rival_errors: Row) -> float:
-    """Budget for an error; beyond the rival's errors that of its nearest one, as ``np.interp`` has it."""
-    return math.exp(np.interp(math.log(error), np.log(rival_errors)[::-1], np.log(rival_budgets)[::-1]))
+def _held_beyond(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
+    return _factor(float(np.clip(error, min(rival_errors), max(rival_errors))), budget, rival_budgets, rival_errors)
 
 
 def _on_plain_axes(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
@@ -102,7 +100,7 @@ EXERCISES: tuple[Exercise, ...] = (
         cases=_curves(),
         mistakes=(
             Mistake(
-                lambda error, budget, budgets, errors: _needed(error, budgets, errors) / budget,
+                _held_beyond,
                 "np.interp holds the last value beyond the curve: return 0 where the rival never had that error",
             ),
             Mistake(
