@@ -113,8 +113,8 @@ def race(
     schedules: name -> shape (number of updates -> schedule with peak 1), or an `Arm`. budgets: in epochs. lrs: the
     grid of peak rates to begin with, rising by factors of at most 1.6. seeds: of the tested runs; not those of tuning.
     reference: the schedule that others are compared with. framework: "torch" or "keras". folder: keeps each run, so
-    that a race that was interrupted goes on where it was. jobs: as in `run_all`. join: make
-    runs at once where that is possible (`together`): the same up to rounding; by default on a GPU, where it is faster.
+    that a race that was interrupted goes on where it was. jobs: as in `run_all`. join: make runs at once where that is
+    possible (`together`): the same up to rounding; by default on a GPU, where it is faster.
 
     Raises ``ValueError`` for an unknown reference, fewer than two seeds, seeds that were tuned on, and a grid that is
     too coarse or not rising; at once, before the first run.
@@ -152,7 +152,11 @@ def at_one_rate(
     """Train every schedule at the peak ``lr``, nothing tuned, and test it: rows like those of `Race`.
 
     For repeating a recipe. As a comparison of schedules it compares rates: lesson 13 shows how far that leads astray.
+    Raises ``ValueError`` for no seed, and for budgets as in `race`.
     """
+    if not seeds:
+        raise ValueError("seeds: at least one")
+    _check_budgets(budgets)
     maker = _Maker(_arms(schedules), task, framework)
     trials = [maker((name, budget), lr, seed, final=True) for name in schedules for budget in budgets for seed in seeds]
     tested = run_all(trials, Store(folder), jobs, "test")
@@ -177,11 +181,15 @@ def _check(
         raise ValueError(f"seeds: at least two, different and below {OTHER_SEEDS:,}, got {list(seeds)}")
     if not tune_seeds or set(seeds) & set(tune_seeds):
         raise ValueError("tune_seeds: at least one, and none of the seeds that are tested")
-    if not budgets or min(budgets) <= 0 or len(set(budgets)) != len(budgets):
-        raise ValueError(f"budgets: epochs above 0, each once, got {list(budgets)}")
+    _check_budgets(budgets)
     factors = np.divide(lrs[1:], lrs[:-1])
     if len(lrs) < 2 or min(lrs) <= 0 or not ((factors > 1) & (factors < MAX_FACTOR + 1e-9)).all():
         raise ValueError(f"lrs: at least two, rising by factors of at most {MAX_FACTOR}, got {list(lrs)}")
+
+
+def _check_budgets(budgets: Sequence[float]) -> None:
+    if not budgets or min(budgets) <= 0 or len(set(budgets)) != len(budgets):
+        raise ValueError(f"budgets: epochs above 0, each once, got {list(budgets)}")
 
 
 class _Maker:

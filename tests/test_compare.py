@@ -323,6 +323,20 @@ def test_one_rate_is_one_rate_and_nothing_is_tuned() -> None:
     assert Race(runs, "line").summary().n.tolist() == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": []}, "seeds: at least one"),
+        ({"budgets": [0]}, "budgets: epochs above 0"),
+        ({"lr": -0.1}, "-0.1"),
+    ],
+)
+def test_a_bad_single_rate_is_a_sentence_before_the_first_run(change: dict, message: str, monkeypatch) -> None:
+    monkeypatch.setattr(trial, "run", lambda _: pytest.fail("a run was made"))
+    with pytest.raises(ValueError, match=message):
+        at_one_rate(ARMS, TASK, **{"budgets": [1], "lr": 0.1, "seeds": [1], **change})
+
+
 def test_every_process_of_a_pool_takes_a_card_of_its_own(monkeypatch) -> None:
     taken = []
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
