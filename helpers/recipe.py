@@ -51,7 +51,8 @@ class Recipe:
         """The images of an update, (batch, height, width, channels), as its network sees them.
 
         Takes and returns a NumPy array or a PyTorch tensor, which stays on its device; ``images`` is not changed.
-        fill: the colour of what is cut out, a number or one for each channel.
+        fill: the colour of what is cut out, a number or one for each channel. ``ValueError`` when the images are not
+        larger than ``pad``: there would be nothing to reflect.
 
         >>> batch = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
         >>> mirrored = Recipe(flip=True).augment(batch, seed=0, update=0)
@@ -60,6 +61,8 @@ class Recipe:
         """
         array: Any = images
         count, height, width = array.shape[:3]
+        if self.pad >= min(height, width):
+            raise ValueError(f"images of {height} x {width} cannot be moved by up to {self.pad} pixels")
         rng = np.random.default_rng([seed, update])
         if self.flip or self.pad:
             down, right = rng.integers(-self.pad, self.pad + 1, (2, count, 1))

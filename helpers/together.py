@@ -15,7 +15,7 @@ import numpy as np
 
 from .many import fit_many_torch
 from .schedules import Schedule
-from .trial import NETWORKS, Result, Trial
+from .trial import NETWORKS, Result, Trial, outcome
 
 __all__ = ["batches_of", "run_together"]
 
@@ -23,23 +23,28 @@ AT_ONCE = 256  # runs that share a device's memory
 
 
 def batches_of(trials: Sequence[Trial]) -> Iterator[list[Trial]]:
-    """Split trials into groups that can be made at once: same task, length and test set, at most `AT_ONCE` runs."""
-    groups: dict[tuple[object, ...], dict[str, list[Trial]]] = {}
+    """Split trials into groups to be made at once: same task, length, test set and seeds, at most `AT_ONCE` runs."""
+    rows: dict[tuple[object, ...], list[Trial]] = {}
     for trial in trials:
-        rows = groups.setdefault((trial.task, trial.updates, trial.final), {})
-        rows.setdefault(json.dumps(trial.schedule, sort_keys=True), []).append(trial)
-    for rows in groups.values():
-        seeds = len({trial.seed for row in rows.values() for trial in row})
-        size, kept = max(1, AT_ONCE // seeds), list(rows.values())
-        for start in range(0, len(kept), size):
-            yield [trial for row in kept[start : start + size] for trial in row]
+        rows.setdefault((trial.task, trial.updates, trial.final, _plan(trial)), []).append(trial)
+    groups: dict[tuple[object, ...], list[list[Trial]]] = {}
+    for (*same, _), row in rows.items():
+        groups.setdefault((*same, tuple(sorted({trial.seed for trial in row}))), []).append(row)
+    for group in groups.values():
+        size = max(1, AT_ONCE // len(group[0]))
+        for start in range(0, len(group), size):
+            yield [trial for row in group[start : start + size] for trial in row]
+
+
+def _plan(trial: Trial) -> str:
+    return json.dumps(trial.schedule, sort_keys=True)
 
 
 def run_together(trials: Sequence[Trial]) -> dict[str, Result]:
     """Make the trials of one group of `batches_of`, and return their results by key."""
     first = trials[0]
     dataset = first.task.data(final=first.final)
-    plans = list({json.dumps(trial.schedule, sort_keys=True): trial.schedule for trial in trials}.values())
+    plans = list({_plan(trial): trial.schedule for trial in trials}.values())
     seeds = sorted({trial.seed for trial in trials})
     made = fit_many_torch(
         lambda seed: NETWORKS[first.task.network][0](dataset.image_shape, seed=seed),
@@ -52,13 +57,7 @@ def run_together(trials: Sequence[Trial]) -> dict[str, Result]:
     results = {}
     for trial in trials:
         at = plans.index(trial.schedule), seeds.index(trial.seed)
-        accuracy, loss = float(made.accuracies[at]), float(made.test_losses[at])
-        diverged = not (math.isfinite(accuracy) and math.isfinite(loss) and np.isfinite(made.losses[at]).all())
-        error = None if diverged else 100 * (1 - accuracy)
-        results[trial.key] = {
-            "error": error,
-            "loss": None if diverged else loss,
-            "diverged": diverged,
-            "source": dataset.source,
-        }
+        whole = np.isfinite(made.losses[at]).all() and math.isfinite(made.accuracies[at])
+        found = {"accuracy": float(made.accuracies[at]), "loss": float(made.test_losses[at])}
+        results[trial.key] = outcome(found if whole else None, dataset.source)
     return results

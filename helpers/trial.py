@@ -30,7 +30,7 @@ from .data import Dataset
 from .recipe import PLAIN, Recipe
 from .schedules import Schedule
 
-__all__ = ["Store", "Task", "Trial", "run"]
+__all__ = ["Store", "Task", "Trial", "outcome", "run"]
 
 RECIPE = 1  # counts changes of how a trial is made: results of another recipe are not taken for this one's
 NETWORKS: dict[str, tuple[Any, Any]] = {  # in PyTorch, in Keras
@@ -194,10 +194,14 @@ def run(trial: Trial) -> Result:
     with _one_thread():
         train = _run_torch if trial.framework == "torch" else _run_keras
         found = train(trial, dataset, Schedule.from_dict(trial.schedule))
-    diverged = found is None or not math.isfinite(found["loss"])
-    error = None if diverged or found is None else 100 * (1 - found["accuracy"])
-    loss = None if diverged or found is None else found["loss"]
-    return {"error": error, "loss": loss, "diverged": diverged, "source": dataset.source}
+    return outcome(found, dataset.source)
+
+
+def outcome(found: dict[str, float] | None, source: str) -> Result:
+    """What is kept of a run: error in %, loss, data source, and whether it diverged (``found`` None, or its loss)."""
+    if found is None or not math.isfinite(found["loss"]):
+        return {"error": None, "loss": None, "diverged": True, "source": source}
+    return {"error": 100 * (1 - found["accuracy"]), "loss": found["loss"], "diverged": False, "source": source}
 
 
 @contextlib.contextmanager

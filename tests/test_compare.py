@@ -218,6 +218,19 @@ def test_what_cannot_be_made_at_once_is_made_alone() -> None:
     assert set(mixed.summary().arm) == {"constant", "line", "tail", "line, other seeds"}
 
 
+def test_groups_hold_what_is_made_and_nothing_else(monkeypatch) -> None:
+    plans = {name: shape(8).to_dict() for name, shape in ARMS.items()}
+    wanted = [Trial(TASK, name, plan, 8, seed, together=True) for name, plan in plans.items() for seed in (1, 2, 3)]
+    wanted += [Trial(TASK, "line", plans["line"], 8, seed, together=True) for seed in (4, 5)]  # as a control has them
+    groups = list(together.batches_of(wanted))
+    assert sorted(trial.key for group in groups for trial in group) == sorted(trial.key for trial in wanted)
+    for group in groups:
+        seeds, rows = {trial.seed for trial in group}, {trial.arm for trial in group}
+        assert len(group) == len(seeds) * len(rows), "no run is made that nobody asked for"
+    monkeypatch.setattr(together, "AT_ONCE", 3)
+    assert all(len(group) <= 5 for group in together.batches_of(wanted)), "at least one schedule at a time"
+
+
 def test_one_of_many_that_diverges_is_a_result_as_well() -> None:
     plans = {"huge": schedules.constant(1e20), "line": schedules.linear(0.1, 0.0, 8)}
     trials = [Trial(TASK, name, plan.to_dict(), 8, seed=0, together=True) for name, plan in plans.items()]

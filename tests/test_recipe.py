@@ -74,6 +74,12 @@ def test_plain_changes_nothing_and_the_update_decides() -> None:
     assert not np.array_equal(first, second)
 
 
+def test_images_that_are_too_small_to_be_moved_are_refused() -> None:
+    assert Recipe(pad=9).augment(IMAGES, seed=0, update=0).shape == IMAGES.shape
+    with pytest.raises(ValueError, match="images of 12 x 10 cannot be moved by up to 10 pixels"):
+        Recipe(pad=10).augment(IMAGES, seed=0, update=0)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
