@@ -49,6 +49,14 @@ def restarts(draw: st.DrawFn) -> s.Schedule:
     return s.cosine_restarts(peak, draw(st.integers(1, 50)), t_mul=t_mul, m_mul=m_mul, end_lr=end)
 
 
+@st.composite
+def one_cycles_torch(draw: st.DrawFn) -> s.Schedule:
+    total, three = draw(st.integers(25, 500)), draw(st.booleans())
+    start = draw(st.floats(0.05, 0.45 if three else 0.95))  # of 25 steps and more, so that no phase is empty
+    options = {"pct_start": start, "three_phase": three, "anneal": draw(anneals)}
+    return s.one_cycle_torch(draw(rates), total, momentum=draw(st.none() | momenta), **options)
+
+
 def finite() -> st.SearchStrategy[s.Schedule]:
     """Schedules with an end."""
     power = st.floats(0.3, 4.0)
@@ -58,7 +66,10 @@ def finite() -> st.SearchStrategy[s.Schedule]:
         st.builds(s.warmup, rates, rates, counts),
         st.builds(s.polynomial, rates, rates, counts, power=power),
         st.builds(s.cosine, rates, counts, end_lr=rates),
+        st.builds(s.rex, rates, counts, end_lr=rates),
+        st.builds(s.tabulated, st.lists(rates, min_size=1, max_size=30)),
         one_cycles(),
+        one_cycles_torch(),
         st.builds(s.wsd, rates, counts, counts, counts, start_lr=rates, end_lr=rates, decay=decay),
         st.builds(
             lambda a, ratio, n: s.lr_range_test(a, a * ratio, n), rates, st.floats(1.1, 1e4), st.integers(2, 300)
@@ -81,5 +92,29 @@ def endless() -> st.SearchStrategy[s.Schedule]:
     )
 
 
-def any_schedule() -> st.SearchStrategy[s.Schedule]:
+@st.composite
+def combined(draw: st.DrawFn, parts: st.SearchStrategy[s.Schedule]) -> s.Schedule:
+    """One schedule scaled, joined to another, or given another momentum."""
+    first = draw(parts)
+    match draw(st.sampled_from(["scaled", "then", "momentum", "no momentum"])):
+        case "scaled":
+            return draw(st.floats(0, 100)) * first
+        case "then":
+            second = draw(parts)
+            if (first.momentum is None) != (second.momentum is None):
+                second = second.with_momentum(None if first.momentum is None else 0.9)
+            return first.then(second, at=draw(counts))
+        case "momentum":
+            return first.with_momentum(draw(st.floats(0, 0.99) | st.just(s.linear(0.9, 0.5, 10))))
+    return first.with_momentum(None)
+
+
+def single() -> st.SearchStrategy[s.Schedule]:
+    """One function's schedule."""
     return finite() | endless()
+
+
+def any_schedule() -> st.SearchStrategy[s.Schedule]:
+    """Every schedule and every combination, also of combinations, and the momentum of any of them."""
+    everything = st.recursive(single(), combined, max_leaves=4)
+    return everything.map(lambda schedule: schedule.momentum or schedule) | everything

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
 from helpers import schedules as s
+from helpers.plateau import ReduceOnPlateau
 from tests.strategies import momenta
 
 rates = st.floats(1e-3, 1.0)
@@ -134,22 +135,22 @@ def test_then_is_SequentialLR(lr, rise, hold, fall) -> None:
 )
 def test_plateau_is_ReduceLROnPlateau(metrics, patience, cooldown, threshold_mode, mode) -> None:
     options = {"patience": patience, "cooldown": cooldown, "threshold_mode": threshold_mode, "mode": mode}
-    ours = s.ReduceOnPlateau(0.1, factor=0.5, min_lr=1e-3, **options)
+    ours = ReduceOnPlateau(0.1, factor=0.5, min_lr=1e-3, **options)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     theirs = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, min_lr=1e-3, **options)
     for i, metric in enumerate(metrics):
         theirs.step(metric)
         assert ours.update(metric) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
         if i == len(metrics) // 2:  # a restored plateau goes on as if nothing had happened
-            restored = s.ReduceOnPlateau(0.1, factor=0.5, min_lr=1e-3, **options)
+            restored = ReduceOnPlateau(0.1, factor=0.5, min_lr=1e-3, **options)
             restored.load_state_dict(ours.state_dict())
             ours = restored
 
 
 def test_plateau_counts_nan_as_no_improvement_and_handles_negative_metrics() -> None:
-    plateau = s.ReduceOnPlateau(0.1, factor=0.5, patience=0)
+    plateau = ReduceOnPlateau(0.1, factor=0.5, patience=0)
     assert [plateau.update(x) for x in (1.0, float("nan"), 0.5)] == [0.1, 0.05, 0.05]
-    negative = s.ReduceOnPlateau(0.1, factor=0.5, patience=0, threshold=0.1)
+    negative = ReduceOnPlateau(0.1, factor=0.5, patience=0, threshold=0.1)
     assert [negative.update(x) for x in (-1.0, -0.95, -2.0)] == [0.1, 0.05, 0.05]  # slightly worse is not better
 
 

@@ -1,19 +1,22 @@
 """Properties every schedule has, for random valid schedules; then values and errors of single ones."""
 
-import itertools
+import inspect
 import json
 import math
 import pickle
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from helpers import schedules as s
+from helpers.plateau import ReduceOnPlateau
 from helpers.schedules import Schedule
-from tests.strategies import any_schedule, cyclics, endless, finite, one_cycles, rates
+from tests.strategies import any_schedule, cyclics, endless, finite, one_cycles, rates, single
 
 steps = st.integers(0, 3000)
 many_steps = st.lists(steps, min_size=1, max_size=50)
@@ -76,15 +79,24 @@ def test_a_fraction_that_means_a_whole_step_is_that_step(anneal: str) -> None:
     for step in range(1, 100):
         schedule = s.one_cycle(0.1, 100, pct_start=step / 100, anneal=anneal)
         assert schedule(step) == 0.1
-        assert schedule.lr.knots[1][0] == step
+        assert schedule(step - 0.5) < 0.1 > schedule(step + 0.5)
+
+
+def phases_of(schedule: Schedule) -> tuple[list[float], list[float]]:
+    """Where the phases of a `one_cycle` end, and its learning rates there."""
+    asked = schedule.arguments
+    total, up = asked["total_steps"], asked["pct_start"]
+    up = up * total if isinstance(up, float) else up
+    ends = [0, up, 2 * up, total] if asked["three_phase"] else [0, up, total]
+    return ends, [schedule(end) for end in ends]
 
 
 @given(one_cycles())
 def test_one_cycle_is_continuous(schedule: Schedule) -> None:
-    knots = (schedule.lr if schedule.momentum else schedule).knots
-    slopes = [abs(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(knots)]
+    ends, levels = phases_of(schedule)
+    slopes = np.abs(np.diff(levels)) / np.diff(ends)
     jumps = np.abs(np.diff(schedule(np.arange(schedule.steps + 2))))
-    assert jumps.max() <= max(slopes) * math.pi / 2 * (1 + 1e-9)
+    assert jumps.max() <= slopes.max() * math.pi / 2 * (1 + 1e-9)
 
 
 @given(
@@ -101,7 +113,8 @@ def test_scaling_scales_the_rate_and_leaves_momentum(schedule: Schedule, factor:
     for scaled in (factor * schedule, schedule * factor, np.float64(factor) * schedule):
         assert scaled(k) == factor * schedule(k)
         assert scaled.momentum == schedule.momentum
-        assert scaled.steps == schedule.steps
+        assert (scaled.steps, scaled.settles) == (schedule.steps, schedule.settles)
+        assert scaled.bounds == tuple(factor * bound for bound in schedule.bounds)
 
 
 @given(any_schedule(), any_schedule(), st.integers(1, 800), steps)
@@ -109,6 +122,7 @@ def test_then_switches_at_the_step_and_restarts_the_clock(a: Schedule, b: Schedu
     assume((a.momentum is None) == (b.momentum is None))
     joined = a.then(b, at=at)
     assert joined(k) == (a(k) if k < at else b(k - at))
+    assert joined.steps == at + b.steps
     if joined.momentum is not None:
         assert joined.momentum(k) == (a.momentum(k) if k < at else b.momentum(k - at))
 
@@ -121,23 +135,136 @@ def test_then_is_associative(a: Schedule, b: Schedule, c: Schedule, k: int) -> N
     assert left.steps == right.steps
 
 
-@given(any_schedule(), st.floats(0, 3), steps)
-def test_json_round_trip_is_exact(schedule: Schedule, factor: float, k: int) -> None:
-    joined = schedule.then(factor * schedule, at=100)
-    for original in (schedule, factor * schedule, joined, schedule.with_momentum(s.linear(0.9, 0.5, 10))):
-        back = Schedule.from_dict(json.loads(json.dumps(original.to_dict(), allow_nan=False)))
-        assert back == original
-        assert hash(back) == hash(original)
-        assert back(k) == original(k)
-        assert repr(back) == repr(original)
-        assert pickle.loads(pickle.dumps(original)) == original
+@given(any_schedule(), steps)
+def test_a_schedule_is_what_was_typed(schedule: Schedule, k: int) -> None:
+    """repr and eval, JSON, pickle, hash and replace, for every schedule, every combination and the momentum of each."""
+    description = schedule.to_dict()
+    copies = [
+        eval(repr(schedule), vars(s)),
+        Schedule.from_dict(json.loads(json.dumps(description, allow_nan=False))),
+        pickle.loads(pickle.dumps(schedule)),
+        schedule.replace(),
+    ]
+    for copy in copies:
+        assert copy == schedule
+        assert hash(copy) == hash(schedule)
+        assert repr(copy) == repr(schedule)
+        assert copy(k) == schedule(k)
+        assert copy.momentum == schedule.momentum
+        assert copy.to_dict() == description == json.loads(json.dumps(description))
+
+
+@given(single(), st.data())
+def test_one_changed_argument_makes_another_schedule(schedule: Schedule, data: st.DataObject) -> None:
+    numbers = [name for name, value in schedule.arguments.items() if type(value) is float and 0 < value < 0.5]
+    assume(numbers)
+    name = data.draw(st.sampled_from(numbers))
+    try:
+        other = schedule.replace(**{name: schedule.arguments[name] * 0.999})
+    except ValueError:  # base_lr above max_lr and the like
+        assume(False)
+    assert other != schedule
+    assert other.arguments[name] == schedule.arguments[name] * 0.999
+    assert other.replace(**{name: schedule.arguments[name]}) == schedule
+
+
+def test_repr_omits_defaults_and_explicit_defaults_are_equal() -> None:
+    plain = s.one_cycle(0.1, 100)
+    assert repr(plain) == "one_cycle(max_lr=0.1, total_steps=100)"
+    assert plain == s.one_cycle(np.float64(0.1), np.int64(100), pct_start=0.3, momentum=[0.85, 0.95])
+    assert hash(plain) == hash(s.one_cycle(0.1, 100, anneal="cos"))
+    assert plain != s.one_cycle(0.1, 100, pct_start=0.31)
+    assert plain.momentum != s.one_cycle(0.1, 500, momentum=(0.5, 0.6)).momentum
+    assert plain.to_dict() | {"momentum": None} == s.one_cycle(0.1, 100, momentum=None).to_dict()
+
+
+def test_repr_of_combinations_is_what_one_would_type() -> None:
+    warm, cold = s.warmup(0.0, 0.1, 5), s.cosine(0.1, 10)
+    assert repr(warm.then(cold)) == (
+        "warmup(start_lr=0.0, end_lr=0.1, steps=5).then(cosine(initial_lr=0.1, decay_steps=10))"
+    )
+    assert repr(warm.then(cold, at=3)).endswith(", at=3)")
+    assert repr((0.5 * (0.5 * cold)).then(cold)) == f"(0.5 * (0.5 * {cold!r})).then({cold!r})"
+    assert repr(cold.with_momentum(0.9)) == f"{cold!r}.with_momentum(0.9)"
+
+
+def test_the_function_shows_its_signature_and_gives_a_schedule() -> None:
+    signature = inspect.signature(s.cosine)
+    assert list(signature.parameters) == ["initial_lr", "decay_steps", "end_lr"]
+    assert signature.return_annotation == s.cosine.__annotations__["return"] == "Schedule"
+
+
+@given(any_schedule(), any_schedule())
+def test_momentum_survives_a_round_trip(schedule: Schedule, other: Schedule) -> None:
+    assert schedule.with_momentum(schedule.momentum) == schedule
+    assume(other.momentum is None and other.bounds[1] < 1)
+    moved = schedule.with_momentum(other)
+    assert moved.momentum == other
+    assert moved.with_momentum(None).momentum is None
+    assert (moved.bounds, moved.steps, moved.settles) == (schedule.bounds, schedule.steps, schedule.settles)
+
+
+@given(any_schedule(), st.integers(0, 10**6))
+def test_after_it_settles_the_value_no_longer_changes(schedule: Schedule, later: int) -> None:
+    assert schedule.settles <= schedule.steps
+    assume(schedule.settles < math.inf)
+    assert schedule(schedule.settles + later) == schedule(schedule.settles)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "settles", "steps"),
+    [
+        (s.constant(0.1), 0, math.inf),
+        (s.piecewise_constant([3, 7], [3, 2, 1]), 7, math.inf),
+        (s.piecewise_constant([], [3]), 0, math.inf),
+        (s.linear(0.1, 0.0, 10), 10, 10),
+        (s.one_cycle_torch(0.1, 10), 9, 10),
+        (s.lr_range_test(0.1, 1.0, 10), 9, 10),
+        (s.tabulated([3, 2, 1]), 2, 3),
+        (s.warmup(0.0, 0.1, 5).then(s.constant(0.1)), 5, math.inf),
+        (0.5 * s.linear(0.1, 0.0, 4).then(s.piecewise_constant([6], [2, 1])), 10, math.inf),
+        (s.exponential(0.1, 0.5, 10), math.inf, math.inf),
+    ],
+)
+def test_where_schedules_settle_and_end(schedule: Schedule, settles: float, steps: float) -> None:
+    assert (schedule.settles, schedule.steps) == (settles, steps)
+    if 0 < settles < math.inf:
+        assert schedule(settles - 1) != schedule(settles), "not later than it has to be"
+
+
+@given(st.lists(rates, min_size=1, max_size=40), st.integers(0, 100))
+def test_a_table_gives_its_values(values: list[float], k: int) -> None:
+    assert s.tabulated(np.array(values))(k) == values[min(k, len(values) - 1)]
+
+
+@given(any_schedule(), st.integers(1, 60))
+def test_any_schedule_can_be_tabulated(schedule: Schedule, updates: int) -> None:
+    k = np.arange(updates)
+    assert s.tabulated(schedule(k))(k).tolist() == schedule(k).tolist()
+
+
+def test_steps_may_be_tensors_series_and_ranges() -> None:
+    lr = s.cosine(0.1, 10)
+    wanted = lr([0, 1, 2, 3])
+    for steps_ in (torch.arange(4), torch.arange(4.0, requires_grad=True), pd.Series(range(4)), range(4), (0, 1, 2, 3)):
+        assert lr(steps_).tolist() == wanted.tolist()
+    assert lr(torch.tensor(3)) == lr(3)
+    assert lr(torch.arange(4).reshape(2, 2)).shape == (2, 2)
+
+
+@given(rates, st.integers(1, 1000), st.data())
+def test_rex_is_the_papers_formula(peak: float, total: int, data: st.DataObject) -> None:
+    t = data.draw(st.integers(0, total))
+    left = Fraction(total - t, total)
+    wanted = left / (Fraction(1, 2) + left / 2)
+    assert s.rex(peak, total)(t) == pytest.approx(peak * float(wanted), rel=1e-12)
 
 
 @given(one_cycles())
 def test_momentum_moves_opposite_to_the_rate(schedule: Schedule) -> None:
     assume(schedule.momentum is not None)
-    up = schedule.lr.knots[1][0]
-    k = np.arange(math.floor(2 * up if len(schedule.lr.knots) == 4 else schedule.steps) + 1)
+    (_, up, end, *_), _ = phases_of(schedule)
+    k = np.arange(math.floor(end) + 1)
     rate, momentum = np.diff(schedule(k)), np.diff(schedule.momentum(k))
     # rounding can hold one of them for a step, never turn it round; across the peak both may go either way
     inside = np.abs(k[:-1] + 0.5 - up) > 1
@@ -214,9 +341,25 @@ def test_replacing_and_removing_momentum() -> None:
     assert lr.with_momentum(0.9).then(s.constant(0.1).with_momentum(0.5)).momentum(100) == 0.5
 
 
+def test_a_bad_call_names_the_schedule() -> None:
+    with pytest.raises(TypeError, match="one_cycle: missing a required argument: 'total_steps'"):
+        s.one_cycle(0.1)
+    with pytest.raises(TypeError, match="one_cycle: got an unexpected keyword argument 'steps'"):
+        s.one_cycle(0.1, 100, steps=10)
+
+
+def test_a_long_table_does_not_fill_the_screen_with_its_error() -> None:
+    table = s.tabulated(np.linspace(0.1, 1.0, 5000)).with_momentum(0.9)
+    with pytest.raises(ValueError, match="only one side") as refused:
+        table.then(s.constant(0.1))
+    assert len(str(refused.value)) < 600
+
+
 def test_schedules_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        s.constant(0.1).value = 0.2  # type: ignore[attr-defined]
+        s.constant(0.1).name = "linear"
+    with pytest.raises(TypeError):
+        s.constant(0.1).arguments["lr"] = 0.2
 
 
 # ----------------------------------------------------------------------------------------- errors
@@ -242,7 +385,9 @@ BAD_RATES = {
     "range test": lambda lr: s.lr_range_test(lr, 1.0, 10),
     "piecewise": lambda lr: s.piecewise_constant([5], [0.1, lr]),
     "factor": lambda lr: lr * s.constant(0.1),
-    "plateau": s.ReduceOnPlateau,
+    "rex": lambda lr: s.rex(lr, 10),
+    "tabulated": lambda lr: s.tabulated([0.1, lr]),
+    "plateau": ReduceOnPlateau,
 }
 
 
@@ -315,14 +460,30 @@ def test_bad_steps_are_refused(build) -> None:
         (lambda: s.constant(0.1).with_momentum(1.0), "below 1"),
         (
             lambda: s.one_cycle(0.1, 10).then(s.constant(0.1)),
-            "only one side schedules momentum.*WithMomentum.*Constant",
+            r"only one side schedules momentum: one_cycle\(.* does, constant\(lr=0.1\) does not",
         ),
-        (lambda: Schedule.from_dict({"kind": "Nope"}), "'Nope'"),
-        (lambda: Schedule.from_dict({"kind": "Constant"}), "value"),
-        (lambda: Schedule.from_dict([]), "dict"),
-        (lambda: s.ReduceOnPlateau(0.1, factor=1.0), "1.0"),
-        (lambda: s.ReduceOnPlateau(0.1, patience=-1), "-1"),
-        (lambda: s.ReduceOnPlateau(0.1).load_state_dict({"lr": 0.1}), "not the state"),
+        (
+            lambda: s.constant(0.1).with_momentum(-0.5),
+            "with_momentum: momentum must be finite and at least 0, got -0.5",
+        ),
+        (lambda: s.constant(0.1).with_momentum(s.constant(1.5)), "below 1, got 1.5"),
+        (lambda: s.tabulated([]), "at least one"),
+        (lambda: s.tabulated([0.1, 0.2, -3.0]), r"values\[2\].*-3.0"),
+        (lambda: s.one_cycle(-0.1, 100), "one_cycle: max_lr must be .*-0.1"),
+        (lambda: s.one_cycle(0.1, 100).replace(max_lr=-1), "one_cycle: max_lr"),
+        (lambda: Schedule.from_dict({"schedule": "nope"}), "'nope'"),
+        (lambda: Schedule.from_dict({"schedule": ["constant"]}), "constant"),
+        (lambda: Schedule.from_dict({"schedule": "constant"}), "missing a required argument: 'lr'"),
+        (lambda: Schedule.from_dict({"schedule": "constant", "lr": 0.1, "x": 1}), "unexpected keyword argument 'x'"),
+        (lambda: Schedule.from_dict({"schedule": "constant", "lr": "0.1"}), "lr must be a number, got '0.1'"),
+        (lambda: Schedule.from_dict({"schedule": "scaled", "factor": 2, "base": {"schedule": "nope"}}), "'nope'"),
+        (lambda: Schedule.from_dict({"schedule": "scaled", "factor": 2, "base": 3}), "got 3"),
+        (lambda: Schedule.from_dict({"schedule": "then", "first": 1, "second": 2, "at": 3}), "got"),
+        (lambda: Schedule.from_dict({"lr": 0.1}), "a schedule is described by"),
+        (lambda: Schedule.from_dict([]), "a schedule is described by"),
+        (lambda: ReduceOnPlateau(0.1, factor=1.0), "1.0"),
+        (lambda: ReduceOnPlateau(0.1, patience=-1), "-1"),
+        (lambda: ReduceOnPlateau(0.1).load_state_dict({"lr": 0.1}), "not the state"),
     ],
 )
 def test_inconsistent_settings_are_refused_with_the_reason(build, message: str) -> None:
@@ -351,7 +512,14 @@ def test_a_step_of_the_wrong_kind_is_a_type_error(step) -> None:
         lambda: s.constant(0.1).then(0.1),
         lambda: s.constant(0.1) * s.constant(0.1),
         lambda: s.constant(0.1).with_momentum("0.9"),
-        lambda: s.ReduceOnPlateau(0.1).update("0.3"),
+        lambda: s.one_cycle(0.1, 100, momentum=(0.85,)),
+        lambda: s.constant(0.1).with_momentum(s.one_cycle(0.1, 10)),
+        lambda: s.piecewise_constant(5, [0.1, 0.2]),
+        lambda: s.piecewise_constant([5], 0.1),
+        lambda: s.tabulated("0.1"),
+        lambda: s.one_cycle(0.1),
+        lambda: s.constant(0.1).replace(max_lr=0.2),
+        lambda: ReduceOnPlateau(0.1).update("0.3"),
     ],
 )
 def test_the_wrong_kind_is_a_type_error(build) -> None:
