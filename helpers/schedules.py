@@ -250,7 +250,7 @@ class Schedule:
         """
         _need_schedules(other)
         if at is None and self.steps == math.inf:
-            raise ValueError(f"{_short(self)} never ends: say where the next schedule takes over, then(..., at=...)")
+            raise ValueError(f"{short(self)} never ends: say where the next schedule takes over, then(..., at=...)")
         return _then(self, other, int(self.steps) if at is None else at)
 
     def with_momentum(self, momentum: Schedule | float | None) -> Schedule:
@@ -385,7 +385,7 @@ def _from_json(value: Any) -> Any:
     return Schedule.from_dict(value) if isinstance(value, Mapping) else value
 
 
-def _short(schedule: Schedule) -> str:
+def short(schedule: Schedule) -> str:
     """``repr``, cut where a table of values would fill the screen."""
     text = repr(schedule)
     return text if len(text) <= 200 else f"{text[:150]} ... {text[-30:]}"
@@ -400,7 +400,7 @@ def _then(first: Schedule, second: Schedule, at: int) -> Rule:
     if (first.momentum is None) != (second.momentum is None):
         has, has_not = (first, second) if second.momentum is None else (second, first)
         raise ValueError(
-            f"only one side schedules momentum: {_short(has)} does, {_short(has_not)} does not. "
+            f"only one side schedules momentum: {short(has)} does, {short(has_not)} does not. "
             "Give the other side one with .with_momentum(...), or remove it with .with_momentum(None)."
         )
 
@@ -433,7 +433,7 @@ def _with_momentum(base: Schedule, momentum: Schedule | float | None) -> Rule:
         momentum = constant(_momentum("momentum", momentum))
     if momentum is not None:
         if momentum.momentum is not None:
-            raise TypeError(f"momentum must be a schedule without momentum of its own, got {_short(momentum)}")
+            raise TypeError(f"momentum must be a schedule without momentum of its own, got {short(momentum)}")
         for value in momentum.bounds:
             _momentum("momentum", value)
     return base._rule._replace(momentum=momentum)
@@ -444,7 +444,7 @@ def _momentum_of(base: Schedule) -> Rule:
     """The momentum of a schedule that was made together with it."""
     _need_schedules(base)
     if not isinstance(base._rule.momentum, Rule):
-        raise TypeError(f"{_short(base)} does not carry a momentum of its own")
+        raise TypeError(f"{short(base)} does not carry a momentum of its own")
     return base._rule.momentum
 
 
@@ -1190,12 +1190,13 @@ def assert_used(used: Trace | Recorder, schedule: Plan, *, partial: bool = False
         meant = {name: _plan_of(name, plan, number, len(trace.groups)) for name, plan in plans.items()}
         if meant["lr"].momentum is not None:
             meant.setdefault("momentum", meant["lr"].momentum)
+        came_later = len(trace.groups[0]["lr"]) - len(group["lr"])  # a group that was added on the way
         for name, one in meant.items():
             if name not in group:
                 raise AssertionError(trace.unseen.get(name, f"{_WORDS.get(name, name)} was not recorded"))
-            _compare(_WORDS.get(name, name) + where, np.asarray(group[name], dtype=np.float64), one)
+            _compare(_WORDS.get(name, name) + where, np.asarray(group[name], dtype=np.float64), one, came_later)
         if not partial:
-            _compare_length(len(group["lr"]), meant["lr"])
+            _compare_length(came_later + len(group["lr"]), meant["lr"])
 
 
 def _plan_of(name: str, plan: Plan, group: int, groups: int) -> Schedule:
@@ -1208,16 +1209,19 @@ def _plan_of(name: str, plan: Plan, group: int, groups: int) -> Schedule:
     return plan[group]
 
 
-def _compare(what: str, used: Array, schedule: Schedule) -> None:
+def _compare(what: str, used: Array, schedule: Schedule, start: int) -> None:
+    """Hold the values of updates ``start``, ``start`` + 1, ... to the schedule."""
+
     def agrees(steps: NDArray[Any]) -> NDArray[np.bool_]:
         return np.isclose(used, schedule(steps), rtol=1e-6, atol=1e-12 * schedule.bounds[1])
 
-    k = np.arange(len(used))
+    k = start + np.arange(len(used))
     if agrees(k).all():
         return
     first = int(np.argmin(agrees(k)))
-    hint = _hint(used, lambda steps: bool(agrees(steps).all()))
-    raise AssertionError(f"update {first} used {what} {used[first]:g}, the schedule says {schedule(first):g}.{hint}")
+    hint = "" if start else _hint(used, lambda steps: bool(agrees(steps).all()))
+    meant = schedule(int(k[first]))
+    raise AssertionError(f"update {k[first]} used {what} {used[first]:g}, the schedule says {meant:g}.{hint}")
 
 
 def _hint(used: Array, agrees: Callable[[NDArray[Any]], bool]) -> str:

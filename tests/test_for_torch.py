@@ -1,17 +1,21 @@
 """The PyTorch adapter: what the optimizer holds at every update, resumption, groups, skipped updates."""
 
+import copy
+import gc
 import io
+import pickle
 import warnings
+import weakref
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from helpers import schedules as s
-from helpers.for_torch import Scheduler, drive
+from helpers.for_torch import Scheduler, assert_used, drive, watch
 
 ONE_CYCLE = s.one_cycle(0.1, 40)
 OPTIMIZERS = {
@@ -152,8 +156,17 @@ def test_the_state_of_another_schedule_is_refused_and_changes_nothing() -> None:
     scheduler = Scheduler(optimizer, ONE_CYCLE)
     other = Scheduler(torch.optim.SGD(problem().parameters(), lr=0.1, momentum=0.9), s.one_cycle(0.5, 500))
     before = optimizer.param_groups[0]["lr"], scheduler.state_dict()
-    with pytest.raises(ValueError, match="the saved run had schedules"):
+    refused = (
+        r"the saved run used one_cycle\(max_lr=0.5, total_steps=500\), "
+        r"this one uses one_cycle\(max_lr=0.1, total_steps=40\)$"
+    )
+    with pytest.raises(ValueError, match=refused):
         scheduler.load_state_dict(other.state_dict())
+    for changed in ({"cycle_momentum": False}, {"schedules": {**before[1]["schedules"], "weight_decay": []}}):
+        with pytest.raises(ValueError, match="the saved run used"):
+            scheduler.load_state_dict(before[1] | changed)
+    with pytest.raises(ValueError, match="not the state"):
+        scheduler.load_state_dict(before[1] | {"schedules": [3]})
     with pytest.raises(ValueError, match="missing"):
         scheduler.load_state_dict({"last_epoch": 3})
     assert (optimizer.param_groups[0]["lr"], scheduler.state_dict()) == before
@@ -238,10 +251,12 @@ def test_tensor_rates_and_betas_are_filled_in_place() -> None:
     lr, beta = torch.tensor(0.5), torch.tensor(0.5)
     # torch wants capturable=True for tensor betas when it steps many tensors at once
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, betas=(beta, torch.tensor(0.99)), foreach=False)
-    drive(optimizer, ONE_CYCLE)
+    scheduler = drive(optimizer, ONE_CYCLE)
     held = optimizer.param_groups[0]
     for k in range(5):
         assert held["lr"] is lr
+        assert isinstance(scheduler.get_lr()[0], torch.Tensor)
+        assert scheduler.get_last_lr()[0] is not lr, "a copy: nobody can change the optimizer's by accident"
         assert held["betas"][0] is beta
         assert (lr.item(), beta.item()) == pytest.approx((ONE_CYCLE(k), ONE_CYCLE.momentum(k)), rel=1e-6)
         update(model, optimizer, k)
@@ -252,7 +267,7 @@ def test_a_compiled_step_follows_the_schedule() -> None:
     a, b = OPTIMIZERS["SGD"](plain.parameters()), OPTIMIZERS["SGD"](compiled.parameters())
     drive(a, ONE_CYCLE)
     scheduler = drive(b, ONE_CYCLE)
-    fast = torch.compile(lambda: b.step(), backend="eager")
+    used, fast = watch(b), torch.compile(lambda: b.step(), backend="eager")
     for k in range(6):
         update(plain, a, k)
         b.zero_grad()
@@ -260,6 +275,7 @@ def test_a_compiled_step_follows_the_schedule() -> None:
         fast()
     assert scheduler.last_epoch == 6
     assert weights(compiled) == weights(plain)
+    assert_used(used, ONE_CYCLE, partial=True)
 
 
 # ------------------------------------------------------------------------ the end, and bad input
@@ -293,8 +309,242 @@ def test_past_the_end_strict_raises() -> None:
 
 def test_calling_step_on_a_driven_scheduler_is_an_error() -> None:
     scheduler = drive(OPTIMIZERS["SGD"](problem().parameters()), ONE_CYCLE)
-    with pytest.raises(RuntimeError, match="drives this scheduler already"):
+    with pytest.raises(RuntimeError, match=r"is driven: .* do not hand the driven scheduler to the trainer"):
         scheduler.step()
+
+
+def test_an_optimizer_is_driven_once_and_can_be_detached() -> None:
+    model = problem()
+    optimizer = OPTIMIZERS["SGD"](model.parameters())
+    first = drive(optimizer, ONE_CYCLE)
+    for again in (drive, Scheduler):
+        with pytest.raises(ValueError, match="driven already"):
+            again(optimizer, s.linear(0.5, 0.0, 10))
+    used = watch(optimizer)
+    update(model, optimizer, 0)
+    first.detach()
+    first.detach()
+    update(model, optimizer, 1)
+    update(model, optimizer, 2)
+    assert used.trace().groups[0]["lr"] == [ONE_CYCLE(0), ONE_CYCLE(1), ONE_CYCLE(1)], "it stays where it was"
+    first.step()
+    assert optimizer.param_groups[0]["lr"] == ONE_CYCLE(2)
+    drive(optimizer, s.linear(0.5, 0.0, 10))
+    assert update(model, optimizer, 3)[0] == 0.5
+
+
+def test_driving_keeps_no_optimizer_alive() -> None:
+    optimizer = OPTIMIZERS["SGD"](problem().parameters())
+    gone = weakref.ref(optimizer)
+    drive(optimizer, ONE_CYCLE)
+    del optimizer
+    gc.collect()
+    assert gone() is None
+
+
+class _InlinedBase(LRScheduler):
+    """A base class that writes the rates in ``step`` itself, as PyTorch's did before 2.6."""
+
+    def step(self, epoch: int | None = None) -> None:
+        self._step_count += 1
+        self.last_epoch += 1
+        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            group["lr"] = lr
+
+
+def test_only_public_methods_of_the_base_class_are_leaned_on(monkeypatch) -> None:
+    monkeypatch.setattr(LRScheduler, "step", _InlinedBase.step)
+    monkeypatch.delattr(LRScheduler, "_update_lr", raising=False)
+    model = problem()
+    optimizer = OPTIMIZERS["SGD"](model.parameters())
+    drive(optimizer, ONE_CYCLE)
+    assert [update(model, optimizer, k) for k in range(40)] == expected(ONE_CYCLE, 40)
+
+
+# ------------------------------------------------------------------------ other numbers, what was used
+def test_any_other_number_of_the_groups_can_be_scheduled() -> None:
+    model = problem()
+    groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.5}]
+    optimizer = torch.optim.AdamW(groups, lr=1.0)
+    plans = {"weight_decay": [s.linear(0.2, 0.0, 40), s.constant(0.0)], "eps": s.constant(1e-6)}
+    used, scheduler = watch(optimizer), drive(optimizer, ONE_CYCLE, **plans)
+    for k in range(40):
+        update(model, optimizer, k)
+    assert_used(used, ONE_CYCLE, **plans)
+    assert used.trace().groups[0]["weight_decay"] == plans["weight_decay"][0](np.arange(40)).tolist()
+    assert used.trace().groups[1]["weight_decay"] == [0.0] * 40
+    with pytest.raises(AssertionError, match=r"update 1 used weight decay in parameter group 0 0.195, .* says 0.2"):
+        assert_used(used, ONE_CYCLE, weight_decay=s.constant(0.2))
+    state = scheduler.state_dict()
+    other = torch.optim.AdamW([{"params": [model.weight]}, {"params": [model.bias]}], lr=1.0)
+    drive(other, ONE_CYCLE, **plans).load_state_dict(state)
+    assert [g["weight_decay"] for g in other.param_groups] == [g["weight_decay"] for g in optimizer.param_groups]
+    third = torch.optim.AdamW([{"params": [model.weight]}, {"params": [model.bias]}], lr=1.0)
+    with pytest.raises(ValueError, match=r"weight_decay=linear.* this one uses one_cycle"):
+        drive(third, ONE_CYCLE).load_state_dict(state)
+
+
+def train(updates: int, attach, *, stepped: bool = False, optimizer: torch.optim.Optimizer | None = None):
+    """Watch an optimizer with a scheduler attached through so many updates."""
+    model = problem()
+    optimizer = optimizer or torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    used, scheduler = watch(optimizer), attach(optimizer)
+    for k in range(updates):
+        update(model, optimizer, k)
+        if stepped:
+            scheduler.step()
+    return used
+
+
+def test_what_a_stock_scheduler_did_is_seen_too() -> None:
+    used = train(40, lambda o: OneCycleLR(o, 0.1, total_steps=41), stepped=True)
+    assert_used(used, s.one_cycle_torch(0.1, 41), partial=True)
+    with pytest.raises(AssertionError, match="update 1 used"):
+        assert_used(used, s.one_cycle(0.1, 40))
+    cosine = train(20, lambda o: CosineAnnealingLR(o, 20), stepped=True)
+    assert_used(cosine, s.cosine(0.1, 20))
+
+
+@pytest.mark.parametrize(
+    ("updates", "made_for", "message"),
+    [
+        (4, s.linear(0.1, 0.0, 8), "4 updates were made, and the schedule has 8 steps: it is longer than the run"),
+        (8, s.linear(0.1, 0.0, 4), "8 updates were made, and the schedule has 4 steps: it is shorter than the run"),
+        (4, s.piecewise_constant([2, 9], [0.1, 0.01, 0.001]), "changes until step 9: its last value was never used"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:update 4 comes after")
+def test_a_run_and_a_schedule_of_different_lengths_do_not_agree(updates, made_for, message) -> None:
+    used = train(updates, lambda o: drive(o, made_for))
+    with pytest.raises(AssertionError, match=message):
+        assert_used(used, made_for)
+    assert_used(used, made_for, partial=True)
+
+
+def test_schedules_that_settle_or_never_end_need_no_exact_length() -> None:
+    for plan in (s.constant(0.1), s.piecewise_constant([2, 5], [0.1, 0.01, 0.001]), s.exponential(0.1, 0.5, 3)):
+        assert_used(train(7, lambda o, plan=plan: drive(o, plan)), plan)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (s.constant(0.1), "update 1 used learning rate 0.1, .*It never moved: all 12 updates used 0.1"),
+        (s.tabulated(s.linear(0.1, 0.0, 12)(np.arange(12) // 3)), "moved once in 3 updates: .*per epoch instead"),
+        (s.tabulated(s.linear(0.1, 0.0, 12)(np.arange(12) // 3 * 3)), "moved once in 3 updates: right at the first"),
+        (s.tabulated(s.linear(0.1, 0.0, 12)(np.arange(12) + 1)), "one step ahead"),
+        (s.tabulated(s.linear(0.1, 0.0, 12)(np.maximum(np.arange(12) - 1, 0))), "one step behind"),
+        (s.linear(0.1, 0.05, 12), r"the schedule says 0.0916667\.$"),
+    ],
+)
+def test_the_usual_reasons_are_recognised(wrong: s.Schedule, message: str) -> None:
+    used = train(12, lambda o: drive(o, wrong))
+    with pytest.raises(AssertionError, match=message):
+        assert_used(used, s.linear(0.1, 0.0, 12))
+
+
+def test_momentum_that_did_not_move_is_found() -> None:
+    used = train(40, lambda o: drive(o, ONE_CYCLE, cycle_momentum=False))
+    assert_used(used, ONE_CYCLE.with_momentum(None))
+    with pytest.raises(AssertionError, match=r"update 0 used momentum 0.9, the schedule says 0.95. It never moved"):
+        assert_used(used, ONE_CYCLE)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+def test_a_copied_optimizer_is_not_driven_and_the_check_says_so(copied) -> None:
+    original = torch.optim.SGD(problem().parameters(), lr=0.1, momentum=0.9)
+    drive(original, s.linear(0.1, 0.0, 8))
+    used = train(8, lambda o: None, optimizer=copied(original))
+    with pytest.raises(AssertionError, match=r"It never moved: all 8 updates used 0.1"):
+        assert_used(used, s.linear(0.1, 0.0, 8))
+    again = copied(original)
+    assert_used(train(8, lambda o: drive(o, s.linear(0.1, 0.0, 8)), optimizer=again), s.linear(0.1, 0.0, 8))
+
+
+def test_groups_are_compared_each_with_its_own_schedule() -> None:
+    model = problem()
+    optimizer = torch.optim.SGD([{"params": [model.weight]}, {"params": [model.bias]}], lr=1.0, momentum=0.9)
+    used = watch(optimizer)
+    drive(optimizer, [ONE_CYCLE, 0.1 * ONE_CYCLE])
+    for k in range(40):
+        update(model, optimizer, k)
+    assert_used(used, [ONE_CYCLE, 0.1 * ONE_CYCLE])
+    with pytest.raises(AssertionError, match="learning rate in parameter group 1"):
+        assert_used(used, ONE_CYCLE)
+    with pytest.raises(AssertionError, match="3 schedules for 2 parameter groups"):
+        assert_used(used, [ONE_CYCLE] * 3)
+    with pytest.raises(TypeError, match="a schedule or a sequence"):
+        assert_used(used, 0.1)
+
+
+def test_a_group_that_came_later_is_compared_from_there() -> None:
+    model = problem()
+    optimizer = torch.optim.SGD([model.weight], lr=1.0, momentum=0.9)
+    used, _ = watch(optimizer), drive(optimizer, ONE_CYCLE)
+    for k in range(40):
+        if k == 10:
+            optimizer.add_param_group({"params": [model.bias], "lr": 7.0})
+        if k == 11:
+            update(model, optimizer, k)
+            assert optimizer.param_groups[1]["lr"] == ONE_CYCLE(12)
+        else:
+            update(model, optimizer, k)
+    with pytest.raises(AssertionError, match="update 10 used learning rate in parameter group 1 7"):
+        assert_used(used, ONE_CYCLE)  # its first update came before the schedule reached it
+
+
+def test_skipped_updates_are_not_recorded_and_detaching_stops_recording() -> None:
+    model = problem()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, fused=True)
+    used, _ = watch(optimizer), drive(optimizer, ONE_CYCLE)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    for overflow in (False, True, False, True, True, False):
+        optimizer.zero_grad()
+        scaler.scale(loss_of(model, 0) * (float("inf") if overflow else 1.0)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    assert used.trace().groups[0]["lr"] == [ONE_CYCLE(0), ONE_CYCLE(1), ONE_CYCLE(2)]
+    used.detach()
+    update(model, optimizer, 3)
+    assert len(used.trace().groups[0]["lr"]) == 3
+    with pytest.raises(AssertionError, match="no update was recorded"):
+        assert_used(watch(optimizer), ONE_CYCLE)
+
+
+class Prepared(torch.optim.Optimizer):
+    """What ``accelerator.prepare`` returns: an Optimizer by name that has none of its hooks and holds the real one."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
+
+    def step(self, closure=None):
+        self.optimizer.step(closure)
+
+
+def test_a_prepared_optimizer_is_unwrapped() -> None:
+    model = problem()
+    inner = OPTIMIZERS["SGD"](model.parameters())
+    used, _ = watch(Prepared(inner)), drive(Prepared(inner), ONE_CYCLE)
+    prepared = Prepared(inner)
+    for k in range(40):
+        inner.zero_grad()
+        loss_of(model, k).backward()
+        prepared.step()
+    assert_used(used, ONE_CYCLE)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_accelerate_moves_the_schedule_once_per_update(accumulate: int) -> None:
+    accelerate = pytest.importorskip("accelerate", reason="accelerate is an optional extra: pip install -e .[interop]")
+    accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=accumulate)
+    model, optimizer = accelerator.prepare(problem(), torch.optim.SGD(problem().parameters(), lr=0.1, momentum=0.9))
+    used, _ = watch(optimizer), drive(optimizer, ONE_CYCLE)
+    for k in range(40 * accumulate):
+        with accelerator.accumulate(model):
+            accelerator.backward(loss_of(model, k))
+            optimizer.step()
+            optimizer.zero_grad()
+    assert_used(used, ONE_CYCLE)
 
 
 def test_stepping_before_the_optimizer_warns_as_torch_does() -> None:
@@ -315,6 +565,12 @@ def test_stepping_before_the_optimizer_warns_as_torch_does() -> None:
         (lambda o: Scheduler(torch.optim.SGD(problem().parameters()), ONE_CYCLE), ValueError, "momentum=0"),
         (lambda o: Scheduler(torch.optim.RMSprop(problem().parameters()), ONE_CYCLE), ValueError, "momentum=0"),
         (lambda o: Scheduler(o, ONE_CYCLE).step(3), TypeError, "no argument"),
+        (lambda o: drive(o, lambda k: 0.1), TypeError, r"tabulated\(\[...\]\) makes one of your own values"),
+        (lambda o: drive(o, ONE_CYCLE, weight_decay=0.1), TypeError, "weight_decay must be a schedule"),
+        (lambda o: drive(o, ONE_CYCLE, weigth_decay=ONE_CYCLE), ValueError, "no number 'weigth_decay'.*weight_decay"),
+        (lambda o: drive(o, ONE_CYCLE, nesterov=ONE_CYCLE), ValueError, "no number 'nesterov'"),
+        (lambda o: drive(o, ONE_CYCLE, momentum=ONE_CYCLE), ValueError, "with_momentum"),
+        (lambda o: drive(o, ONE_CYCLE, weight_decay=[ONE_CYCLE] * 2), ValueError, "weight_decay: 2 schedules for 1"),
     ],
 )
 def test_bad_input_is_refused(build, error, message: str) -> None:
