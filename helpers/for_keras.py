@@ -40,7 +40,7 @@ class KerasSchedule(LearningRateSchedule):
     the last value. A schedule with an end is tabulated to its end. One without needs ``steps``, how far to go
     (``ValueError`` otherwise). Saved as the schedule's description, not as the table.
 
-    >>> float(KerasSchedule(Schedule.from_dict({"kind": "Constant", "value": 0.5}), steps=10)(3))
+    >>> float(KerasSchedule(Schedule.from_dict({"schedule": "constant", "lr": 0.5}), steps=10)(3))
     0.5
     """
 

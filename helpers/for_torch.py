@@ -1,7 +1,7 @@
 """Schedules in PyTorch: learning rate, momentum and any other number of an optimizer, and a check of what was used.
 
 Made to be copied: this file and ``schedules.py`` beside it, nothing else is needed. Version 2.0, MIT licence, from the
-project "Learning-rate schedules, derived and measured". PyTorch 2.3 or newer (tried with 2.3.1 and 2.13.0). ::
+project "Learning-rate schedules, derived and measured". PyTorch 2.5 or newer (tried with 2.5.1 and 2.13.0). ::
 
     import for_torch, schedules
 
@@ -112,7 +112,7 @@ class Scheduler(LRScheduler):
         self.schedules |= {name: _checked(name, plan) for name, plan in others.items()}
         self.cycle_momentum, self.strict, self.driven = cycle_momentum, strict, False
         self._tables: list[dict[str, _Table]] = []
-        self._ends, self._warned = max(one.steps for one in _as_list(schedule)), False
+        self._ends, self._warned, self._checks = max(one.steps for one in _as_list(schedule)), False, 2
         for group, tables in self._rows(optimizer):
             _check_group(type(optimizer).__name__, group, tables)
         super().__init__(optimizer)  # calls step(), which writes the first values
@@ -136,10 +136,14 @@ class Scheduler(LRScheduler):
         self._move()
 
     def _move(self) -> None:
-        if self.last_epoch + 1 > self._ends:
+        if self.last_epoch >= self._ends:
             self._past_the_end()
-        super().step()  # counts, and writes what `get_lr` gives
-        self._write(but="lr")
+        if self._checks:  # the first values, then PyTorch's own check that optimizer.step() came first
+            self._checks -= 1
+            super().step()
+        else:
+            self.last_epoch += 1
+        self._write()
 
     def _past_the_end(self) -> None:
         message = f"update {self.last_epoch} comes after the schedule's {self._ends} steps: its end value is used"
@@ -149,12 +153,12 @@ class Scheduler(LRScheduler):
             self._warned = True
             warnings.warn(message, UserWarning, stacklevel=4)
 
-    def _write(self, but: str = "") -> None:
+    def _write(self) -> None:
         """Write the values for ``last_epoch`` into the optimizer."""
+        k = self.last_epoch
         for group, tables in self._rows(self.optimizer):
             for name, table in tables.items():
-                if name != but:
-                    _set(group, name, table(self.last_epoch))
+                _set(group, name, table(k))
 
     def get_lr(self) -> list[Any]:
         """Learning rates for the next update, one per group, tensors where the optimizer's are; nothing is changed."""
@@ -324,7 +328,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _set(group: dict[str, Any], name: str, value: float) -> None:
-    if name == "momentum" and "betas" in group:
+    if name not in group:  # momentum, which Adam keeps as its first beta
         first, *rest = group["betas"]
         if isinstance(first, torch.Tensor):
             first.fill_(value)

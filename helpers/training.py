@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from . import runtime
 from .data import Dataset
 from .recipe import PLAIN, Recipe
-from .schedules import Schedule
+from .schedules import Schedule, Trace, assert_used
 
 __all__ = [
     "Feed",
@@ -405,12 +405,20 @@ def _finish(run: Run) -> Run:
     return run
 
 
-def assert_trace(run: Run, schedule: Schedule) -> None:
-    """Raise ``AssertionError`` unless every update of ``run`` used the schedule's learning rate and momentum.
+def assert_trace(run: Run, schedule: Schedule, *, partial: bool = False) -> None:
+    """Raise ``AssertionError`` unless every update of ``run`` used the schedule: `schedules.assert_used` on a run.
 
-    Bit by bit: PyTorch in float64, Keras against the schedule rounded to float32. The message says which update is
-    off, and names the usual reason when it recognises one. Momentum is compared when the schedule has one.
+    Parameters
+    ----------
+    run : Run
+        A run that diverged need not have the schedule's length.
+    schedule : Schedule
+        What was meant; momentum is compared when it carries one.
+    partial : bool
+        Do not compare lengths: for a run that was stopped on purpose.
 
+    Examples
+    --------
     >>> from helpers.schedules import constant, linear
     >>> run = Run("PyTorch", "no data", 0, 1, 2, "cpu", {}, learning_rates=[0.1, 0.1, 0.1, 0.1])
     >>> assert_trace(run, constant(0.1))
@@ -419,35 +427,9 @@ def assert_trace(run: Run, schedule: Schedule) -> None:
         ...
     AssertionError: update 1 used learning rate 0.1, the schedule says 0.075. It never moved: all 4 updates used 0.1.
     """
-    if not run.learning_rates:
-        raise AssertionError("the run made no update")
-    _compare(run, "learning rate", run.learning_rates, schedule)
-    if schedule.momentum is not None:
-        if np.isnan(run.momenta).any():
-            raise AssertionError("momentum was not recorded: use an optimizer of for_keras, which notes what it used")
-        _compare(run, "momentum", run.momenta, schedule.momentum)
-
-
-def _compare(run: Run, what: str, used: list[float], schedule: Schedule) -> None:
-    kind = np.float32 if run.framework.startswith("Keras") else np.float64
-    k, actual = np.arange(len(used)), np.asarray(used, dtype=kind)
-
-    def same_as(steps: NDArray[Any]) -> bool:
-        return bool(np.array_equal(actual, schedule(steps).astype(kind)))
-
-    if same_as(k):
-        return
-    expected = schedule(k).astype(kind)
-    first = int(np.flatnonzero(actual != expected)[0])
-    hint = ""
-    if np.all(actual == actual[0]):
-        hint = f" It never moved: all {len(used)} updates used {actual[0]:g}."
-    elif same_as(k // run.updates_per_epoch):
-        hint = " It moved once per epoch: the schedule was stepped per epoch instead of per update."
-    elif same_as(k - k % run.updates_per_epoch):
-        hint = " It moved once per epoch: right at each epoch's first update, then held until the next."
-    elif same_as(k + 1):
-        hint = " Every update used the next one's value: the schedule is one step ahead."
-    elif same_as(np.maximum(k - 1, 0)):
-        hint = " Every update used the previous one's value: the schedule is one step behind."
-    raise AssertionError(f"update {first} used {what} {actual[first]:g}, the schedule says {expected[first]:g}.{hint}")
+    group, unseen = {"lr": run.learning_rates}, {}
+    if run.momenta and not np.isnan(run.momenta).any():
+        group["momentum"] = run.momenta
+    else:
+        unseen["momentum"] = "momentum was not recorded: use an optimizer of for_keras, which records what it uses"
+    assert_used(Trace([group], unseen), schedule, partial=partial or run.diverged)

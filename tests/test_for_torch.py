@@ -274,7 +274,7 @@ def test_a_compiled_step_follows_the_schedule() -> None:
         loss_of(compiled, k).backward()
         fast()
     assert scheduler.last_epoch == 6
-    assert weights(compiled) == weights(plain)
+    assert weights(compiled) == pytest.approx(weights(plain), rel=1e-6)  # compiled arithmetic may round differently
     assert_used(used, ONE_CYCLE, partial=True)
 
 

@@ -141,13 +141,13 @@ def test_the_ladder_is_what_was_used(mode: str) -> None:
     model = models.mlp_torch(DIGITS.image_shape)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.7)
     test = range_test.range_test_torch(model, optimizer, DIGITS, **options, device="cpu")
-    training.assert_trace(test.run, test.ladder)
+    training.assert_trace(test.run, test.ladder, partial=True)
     assert np.allclose(test.rates, space(1e-4, 0.1, 25), rtol=1e-12)
     assert set(test.run.momenta) == {0.7}
 
     falling = for_keras.SGD(0.1, momentum=schedules.linear(0.9, 0.0, 10))
     found = range_test.range_test_keras(models.mlp_keras(DIGITS.image_shape), falling, DIGITS, **options)
-    training.assert_trace(found.run, found.ladder)
+    training.assert_trace(found.run, found.ladder, partial=True)
     assert np.allclose(found.rates, space(1e-4, 0.1, 25), rtol=1e-6)
     assert np.allclose(found.run.momenta, 0.9), "momentum stays at its present value"
 

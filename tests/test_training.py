@@ -96,7 +96,7 @@ def test_mixed_precision_records_only_the_updates_made(request) -> None:
     result = run_keras(optimizer)
     assert 0 < len(result.learning_rates) < STEPS
     assert len(result.learning_rates) == int(optimizer.inner_optimizer.iterations)
-    assert_trace(result, SCHEDULE)
+    assert_trace(result, SCHEDULE, partial=True)
 
 
 def test_accumulated_gradients_give_one_row_an_update() -> None:
@@ -124,7 +124,7 @@ def trace(rates: list[float], framework: str = "PyTorch") -> training.Run:
     [
         ([0.1] * 10, "update 0 .*It never moved: all 10 updates used 0.1"),
         ([SCHEDULE(k // 5) for k in range(10)], "stepped per epoch instead of per update"),
-        ([SCHEDULE(k - k % 5) for k in range(10)], "right at each epoch's first update, then held until the next"),
+        ([SCHEDULE(k - k % 5) for k in range(10)], "moved once in 5 updates: right at the first of them"),
         ([SCHEDULE(k + 1) for k in range(10)], "one step ahead"),
         ([SCHEDULE(max(k - 1, 0)) for k in range(10)], "one step behind"),
         ([*[SCHEDULE(k) for k in range(9)], 0.7], r"update 9 used learning rate 0.7, the schedule says [\d.]+\.$"),
