@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING or __package__:
     from . import schedules
@@ -110,12 +111,18 @@ class Scheduler(LRScheduler):
             raise ValueError("lr is the first schedule, and momentum goes with it: schedule.with_momentum(...)")
         self.schedules = {"lr": _checked("schedule", schedule)}
         self.schedules |= {name: _checked(name, plan) for name, plan in others.items()}
-        self.cycle_momentum, self.strict, self.driven = cycle_momentum, strict, False
+        self.cycle_momentum, self.strict = cycle_momentum, strict
+        self._hook: RemovableHandle | None = None
         self._tables: list[dict[str, _Table]] = []
         self._ends, self._warned, self._checks = max(one.steps for one in _as_list(schedule)), False, 2
         for group, tables in self._rows(optimizer):
             _check_group(type(optimizer).__name__, group, tables)
         super().__init__(optimizer)  # calls step(), which writes the first values
+
+    @property
+    def driven(self) -> bool:
+        """Whether ``optimizer.step()`` moves this scheduler by itself: see `drive`."""
+        return self._hook is not None
 
     def _rows(self, optimizer: Optimizer) -> Iterator[tuple[dict[str, Any], dict[str, _Table]]]:
         """Each parameter group with the tables of its numbers."""
@@ -170,10 +177,10 @@ class Scheduler(LRScheduler):
 
     def detach(self) -> None:
         """Stop driving: from here on ``step()`` is yours to call. Nothing happens when it was not driven."""
-        if self.driven:
+        if self._hook is not None:
             self._hook.remove()
+            self._hook = None
             _DRIVEN.discard(self.optimizer)
-            self.driven = False
 
     def state_dict(self) -> dict[str, Any]:
         """Plain data: the number of updates made, and what the schedules were."""
@@ -232,7 +239,6 @@ def drive(
 
     # a compiled step calls the hook, and does not compile the schedule's NumPy into itself
     scheduler._hook = scheduler.optimizer.register_step_post_hook(torch.compiler.disable(after_update))
-    scheduler.driven = True
     _DRIVEN.add(scheduler.optimizer)
     return scheduler
 

@@ -65,30 +65,3 @@ for name, text in runtime.environment().items():
     assert done.stderr == ""
     backend, cuda = done.stdout.split()
     assert backend == (wanted or ("torch" if cuda == "True" else "tensorflow"))
-
-
-TORCH_USE = """
-import torch, schedules, for_torch
-w = torch.zeros(1, requires_grad=True)
-optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
-for_torch.drive(optimizer, schedules.one_cycle(0.1, 10))
-w.sum().backward(); optimizer.step()
-assert optimizer.param_groups[0]["lr"] == schedules.one_cycle(0.1, 10)(1)
-"""
-KERAS_USE = """
-import numpy as np, keras, schedules, for_keras
-model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-model.compile(optimizer=for_keras.SGD(schedules.one_cycle(0.1, 10)), loss="mse")
-model.fit(np.ones((2, 1)), np.ones((2, 1)), batch_size=1, verbose=0)
-assert model.optimizer.used()["learning_rate"] == np.float32(schedules.one_cycle(0.1, 10)(1))
-"""
-
-
-@pytest.mark.parametrize(("adapter", "code"), [("for_torch.py", TORCH_USE), ("for_keras.py", KERAS_USE)])
-def test_copying_schedules_and_one_adapter_is_enough(tmp_path, adapter: str, code: str) -> None:
-    for name in ("schedules.py", adapter):
-        (tmp_path / name).write_text((ROOT / "helpers" / name).read_text())
-    # an empty `helpers` hides the installed one: the copies must not reach for it
-    (tmp_path / "helpers.py").write_text("raise ImportError('the copies must stand alone')")
-    done = python(code, tmp_path, KERAS_BACKEND="torch", PYTHONPATH=str(tmp_path))
-    assert done.returncode == 0, done.stderr

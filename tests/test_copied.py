@@ -1,0 +1,60 @@
+"""Two files copied into an empty folder are enough: the README's own lines run there, and the files' own examples."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LINES = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+ADAPTERS = {"for_torch": "torch", "for_keras": "keras"}
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Python in ``folder``, where nothing but the copies can be imported as ours."""
+    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-W", "error::DeprecationWarning:__main__", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(params=ADAPTERS)
+def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    """The name of an adapter, and a folder with it and the schedules."""
+    for name in ("schedules", request.param):
+        (tmp_path / f"{name}.py").write_text((ROOT / "helpers" / f"{name}.py").read_text())
+    # this hides the installed package: the copies must not reach for it
+    (tmp_path / "helpers.py").write_text("raise ImportError('the copies must stand alone')")
+    return request.param, tmp_path
+
+
+def test_the_lines_of_the_readme_run_as_they_stand(adapter: tuple[str, Path]) -> None:
+    name, folder = adapter
+    (lines,) = [block for block in LINES if f"import {name}, schedules" in block]
+    assert "assert_used(" in lines
+    done = run(folder, "-c", lines)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_examples_in_the_copied_files_run_there(adapter: tuple[str, Path]) -> None:
+    name, folder = adapter
+    options = ["-o", "NORMALIZE_WHITESPACE", "-o", "ELLIPSIS"]
+    done = run(folder, "-m", "doctest", *options, "schedules.py", f"{name}.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_missing_numpy_is_named_and_not_taken_for_a_missing_package(adapter: tuple[str, Path]) -> None:
+    name, folder = adapter
+    block = "import sys; sys.modules['numpy'] = None; import " + name
+    done = run(folder, "-c", block)
+    assert done.returncode != 0
+    assert "numpy" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["schedules", *ADAPTERS])
+def test_the_header_says_what_a_copier_needs_to_know(name: str) -> None:
+    header = (ROOT / "helpers" / f"{name}.py").read_text().split('"""')[1]
+    for fact in ("Version ", "MIT", "Made to be copied", "newer", "import schedules" if name == "schedules" else name):
+        assert fact in header, fact
