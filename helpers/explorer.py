@@ -1,4 +1,4 @@
-"""A picture with sliders. Where no kernel runs (on GitHub, in HTML, on paper) it is the picture alone.
+"""A picture with sliders and its caption. Where no kernel runs (on GitHub, in HTML, on paper) the sliders are missing.
 
 >>> from helpers import plots
 >>> def draw(lr):
@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +27,8 @@ __all__ = ["Explorer", "explore"]
 class Explorer(ipywidgets.VBox):
     """Sliders above the figure that ``draw(**values)`` makes of their values; drawn again when one is moved."""
 
-    def __init__(self, draw: Callable[..., Figure], alt: str, sliders: dict[str, Any]) -> None:
-        self._draw, self._alt, self._sliders = draw, alt, sliders
+    def __init__(self, draw: Callable[..., Figure], caption: str, sliders: dict[str, Any]) -> None:
+        self._draw, self._caption, self._sliders = draw, caption, sliders
         width = f"{int(100 * plots.WIDTH)}px"  # without it the picture is stretched to the page
         self._picture = ipywidgets.Image(format="png", layout={"max_width": width})
         super().__init__([*sliders.values(), self._picture])
@@ -43,21 +42,43 @@ class Explorer(ipywidgets.VBox):
         return {name: slider.value for name, slider in self._sliders.items()}
 
     def _redraw(self, change: Any = None) -> None:
-        self._picture.value = plots.drawn(self._draw(**self.values), self._alt)
+        self._picture.value = plots.drawn(self._draw(**self.values), self._caption)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Widget and picture in one output: whoever cannot show the one shows the other."""
         bundle = super()._repr_mimebundle_(**options) or {}
-        picture = base64.b64encode(self._picture.value).decode("ascii")
-        shown = {**bundle, "image/png": picture, "text/plain": f"Figure: {self._alt}"}
-        return shown, {"image/png": {"alt": self._alt}}
+        data, metadata = plots.pictured(self._picture.value, self._caption)
+        return {**bundle, **data}, metadata
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+        display(plots.captioned(self._caption), raw=True)
 
 
-def explore(draw: Callable[..., Figure], alt: str, **ranges: tuple[float, float, float]) -> Explorer:
+def explore(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float]) -> Explorer:
     """Return a figure with a slider for each argument of ``draw``. End a cell with it.
 
-    draw: takes the sliders' values by name, returns a figure with labelled axes. alt: says in words what it shows.
-    ranges: name -> (lowest, highest, value at first). Raises ``ValueError`` when the first value is outside.
+    Parameters
+    ----------
+    draw : callable
+        Takes the sliders' values by name, returns a figure with labelled axes.
+    caption : str
+        What the figure shows wherever the sliders stand, in a sentence; as for `plots.show`.
+    **ranges : tuple of three floats
+        For each argument of ``draw``: lowest value, highest value, value at first.
+
+    Returns
+    -------
+    Explorer
+        Its ``values`` are what the sliders say now.
+
+    Raises
+    ------
+    ValueError
+        When there is no slider, when a first value is outside its range, or when the caption is no sentence.
     """
     if not ranges:
         raise ValueError("at least one slider is needed: name=(lowest, highest, first value)")
@@ -68,4 +89,4 @@ def explore(draw: Callable[..., Figure], alt: str, **ranges: tuple[float, float,
         sliders[name] = ipywidgets.FloatSlider(
             first, min=low, max=high, step=(high - low) / 100, description=name, readout_format=".3g"
         )
-    return Explorer(draw, alt, sliders)
+    return Explorer(draw, caption, sliders)

@@ -1,6 +1,6 @@
 """Every figure of the course, in one quiet house style: colour-blind safe, labelled, readable at notebook width.
 
-Each function returns a figure; `show(figure, alt)` puts it into the notebook together with its description in words.
+Each function returns a figure; `show(figure, caption)` puts it into the notebook, with its caption under it.
 """
 
 from __future__ import annotations
@@ -85,21 +85,39 @@ def panels(columns: int = 1, height: float = 2.9, **options: Any) -> tuple[Figur
     return figure, list(axes[0])
 
 
-def show(figure: Figure, alt: str) -> None:
-    """Display ``figure`` in a notebook. ``alt`` says in words what it shows; readers without the picture get that.
+def show(figure: Figure, caption: str) -> None:
+    """Display ``figure`` in a notebook, and ``caption`` under it: what it shows, and what to look at.
 
-    Raises ``ValueError`` when ``alt`` is no sentence or when an axis with ticks has no label.
+    The caption is also the picture's alternative text, for readers who do not see it. Plain text, no Markdown and no
+    formulas. Raises ``ValueError`` when it is no sentence, or when an axis with ticks has no label.
     """
     from IPython.display import display
 
-    picture = base64.b64encode(drawn(figure, alt)).decode("ascii")
-    display({"image/png": picture, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
+    data, metadata = pictured(drawn(figure, caption), caption)
+    display(data, metadata=metadata, raw=True)
+    display(captioned(caption), raw=True)
 
 
-def drawn(figure: Figure, alt: str) -> bytes:
+def pictured(png: bytes, caption: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """A picture as a notebook output, data and metadata: with its caption for readers who do not see it."""
+    data = {"image/png": base64.b64encode(png).decode("ascii"), "text/plain": f"Figure: {caption}"}
+    return data, {"image/png": {"alt": caption}}
+
+
+def captioned(caption: str) -> dict[str, str]:
+    """A caption as a notebook output of its own, the next after its picture.
+
+    Two tags that every page shows: GitHub takes styles away, and a figcaption needs the figure around its picture.
+    """
+    return {"text/html": f"<p><small>{html.escape(caption, quote=False)}</small></p>", "text/plain": caption}
+
+
+def drawn(figure: Figure, caption: str) -> bytes:
     """``figure`` as a small PNG, once it has passed the checks of `show`."""
-    if len(alt) < 20:
-        raise ValueError(f"describe the figure in a sentence, got {alt!r}")
+    if len(caption) < 20:
+        raise ValueError(f"describe the figure in a sentence, got {caption!r}")
+    if "$" in caption:
+        raise ValueError(f"a caption is read aloud as well: say it in words, without formulas, got {caption!r}")
     for axis in figure.axes:
         if (len(axis.get_xticks()) and not axis.get_xlabel()) or (len(axis.get_yticks()) and not axis.get_ylabel()):
             raise ValueError("label both axes, with their units; only axes without ticks need no label")

@@ -70,10 +70,34 @@ def descend(
 ) -> Array:
     """Positions of gradient descent on ``curvature * x**2 / 2``: one more than there are updates.
 
-    rates: (..., T). Returns (..., T + 1). Momentum by PyTorch's rule: ``v = momentum * v + g; x = x - lr * v``, and
-    with ``nesterov`` ``x = x - lr * (g + momentum * v)``. Source: Polyak 1964;
-    Nesterov's form as in Sutskever et al. 2013.
+    Momentum by PyTorch's rule: ``v = momentum * v + g; x = x - lr * v``, and with ``nesterov``
+    ``x = x - lr * (g + momentum * v)``.
 
+    Parameters
+    ----------
+    rates : array_like, shape (..., T)
+        Learning rate of each update.
+    curvature : float
+        Second derivative of the loss, above 0.
+    start : float
+        Position before update 0.
+    momentum : float
+        In [0, 1). 0 is plain gradient descent.
+    nesterov : bool
+        Nesterov's momentum instead of heavy ball.
+
+    Returns
+    -------
+    ndarray, shape (..., T + 1)
+        Position before each update, and after the last.
+
+    References
+    ----------
+    Heavy ball: Polyak 1964. Nesterov's momentum is the form that ``torch.optim.SGD`` computes; it keeps the rate
+    outside the velocity, where Sutskever et al. 2013 have it inside, which differs when the rate moves.
+
+    Examples
+    --------
     >>> descend([0.5, 0.5, 0.5], curvature=1.0).tolist()
     [1.0, 0.5, 0.25, 0.125]
     """
@@ -95,6 +119,22 @@ def growth(lr: float, curvature: float, *, momentum: float = 0.0, nesterov: bool
 
     The spectral radius of the update as a matrix that acts on (x, velocity).
 
+    Parameters
+    ----------
+    lr, curvature : float
+        Learning rate and second derivative of the loss, both above 0.
+    momentum : float
+        In [0, 1).
+    nesterov : bool
+        Nesterov's momentum, in the form of ``torch.optim.SGD``, instead of heavy ball.
+
+    Returns
+    -------
+    float
+        The larger modulus of the two roots named in `stability_limit`.
+
+    Examples
+    --------
     >>> growth(0.5, 1.0), growth(2.5, 1.0)
     (0.5, 1.5)
     """
@@ -109,9 +149,28 @@ def growth(lr: float, curvature: float, *, momentum: float = 0.0, nesterov: bool
 def stability_limit(curvature: float, *, momentum: float = 0.0, nesterov: bool = False) -> float:
     """Learning rate above which gradient descent on ``curvature * x**2 / 2`` grows without bound.
 
-    ``2 (1 + b) / curvature`` for heavy ball with momentum b, ``2 (1 + b) / ((1 + 2 b) curvature)`` for Nesterov's.
-    From the roots of ``z**2 - (1 + b - lr * curvature) z + b``: both inside the unit circle (Polyak 1964).
+    With b = momentum and a = lr * curvature two successive positions determine the next, and the path dies out exactly
+    when both roots z of a polynomial lie inside the unit circle:
 
+    * heavy ball: ``z**2 - (1 + b - a) z + b``, so ``a < 2 (1 + b)``;
+    * Nesterov, in PyTorch's form: ``z**2 - (1 + b) (1 - a) z + b (1 - a)``, so ``a < 2 (1 + b) / (1 + 2 b)``.
+
+    Parameters
+    ----------
+    curvature : float
+        Second derivative of the loss, above 0.
+    momentum : float
+        In [0, 1).
+    nesterov : bool
+        Nesterov's momentum instead of heavy ball.
+
+    Returns
+    -------
+    float
+        The largest stable learning rate; for a curvature that never changes and gradients without noise.
+
+    Examples
+    --------
     >>> stability_limit(10.0), stability_limit(10.0, momentum=0.9)
     (0.2, 0.38)
     >>> round(stability_limit(10.0, momentum=0.9, nesterov=True), 4)

@@ -7,9 +7,12 @@ whole or not at all, and stamps it with a hash of its code cells. `tests/test_no
 differ.
 """
 
+import ast
 import base64
 import hashlib
 import os
+import re
+import symtable
 import sys
 import time
 from pathlib import Path
@@ -43,8 +46,91 @@ def clean(notebook: NotebookNode, budget: str) -> None:
         "course": {"budget": budget, "stamp": stamp_of(notebook)},
     }
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = {"tags": tags} if tags else {}
+        kept: dict = {"jupyter": {"source_hidden": True}} if is_hidden(cell) else {}
+        cell.metadata = kept | ({"tags": cell.metadata.tags} if cell.metadata.get("tags") else {})
+
+
+# ---------------------------------------------------------------------------------- folded cells
+# JupyterLab and VS Code fold by the metadata, Jupyter Book and myst-nb by the tag
+FOLDED_TAG = "hide-input"
+COMPUTES = {  # what a reader should see, because it trains, solves, checks or reports
+    *("fit_torch", "fit_keras", "fit_many_torch", "race", "at_one_rate", "run_all", "range_test_torch"),
+    *("range_test_keras", "fit", "compile", "step", "backward", "apply", "evaluate_torch", "evaluate_keras"),
+    *("drive", "trace", "assert_trace", "assert_used", "load", "sharpness", "bound_minimiser", "optimum"),
+    *("print", "table"),
+}
+
+
+def is_hidden(cell: NotebookNode) -> bool:
+    return cell.metadata.get("jupyter", {}).get("source_hidden", False)
+
+
+def _called(tree: ast.AST) -> set[str]:
+    """Last part of the name of everything that is called; and "check" where an exercise is."""
+    functions = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = {f.id if isinstance(f, ast.Name) else f.attr for f in functions if isinstance(f, (ast.Name, ast.Attribute))}
+    owners = {f.value.id for f in functions if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name)}
+    return names | (owners & {"check"})
+
+
+def _defines(source: str) -> set[str]:
+    return {one.get_name() for one in symtable.symtable(source, "cell", "exec").get_symbols() if one.is_assigned()}
+
+
+def _needs(source: str) -> set[str]:
+    """Names that a cell takes from the cells before it (or from Python)."""
+    top = symtable.symtable(source, "cell", "exec")
+    found, tables = {one.get_name() for one in top.get_symbols() if one.is_referenced()}, list(top.get_children())
+    while tables:
+        table = tables.pop()
+        found |= {one.get_name() for one in table.get_symbols() if one.is_referenced() and one.is_global()}
+        tables += table.get_children()
+    return found - _defines(source)
+
+
+def only_draws(notebook: NotebookNode) -> list[bool]:
+    """For each code cell: does it put a picture on the page, and nothing else that a reader has to see?
+
+    It ends in `plots.show` or `explore`; it asserts nothing; neither it nor a function of the lesson that it calls does
+    anything in COMPUTES; and no cell that stays visible uses a name that it defines.
+    """
+    sources = [cell.source for cell in code_cells(notebook)]
+    trees = [ast.parse(source) for source in sources]
+    functions = {node.name: node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+    computes = COMPUTES | {"check"}
+    while more := {name for name, node in functions.items() if name not in computes and _called(node) & computes}:
+        computes |= more
+    verdicts = [False] * len(trees)
+    for place in reversed(range(len(trees))):
+        last = ast.unparse(trees[place].body[-1])
+        if not last.startswith(("plots.show(", "explore(")) or _called(trees[place]) & computes:
+            continue
+        if any(isinstance(node, ast.Assert) for node in ast.walk(trees[place])):
+            continue
+        verdicts[place] = not _serves(sources, place, verdicts)
+    return verdicts
+
+
+def _serves(sources: list[str], place: int, hidden: list[bool]) -> bool:
+    """Does a later cell that is not hidden use a name that the cell at ``place`` defines?"""
+    mine = _defines(sources[place])
+    for later in range(place + 1, len(sources)):
+        if not hidden[later] and mine & _needs(sources[later]):
+            return True
+        mine -= _defines(sources[later])
+    return False
+
+
+def only_agrees(notebook: NotebookNode) -> list[bool]:
+    """For each code cell: is it the comparison right under "They agree", of which a reader needs the outcome only?"""
+    sources, before, found = [cell.source for cell in code_cells(notebook)], "", []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            heading = re.search(r"^#{2,3} They agree", before, re.MULTILINE)
+            compares = heading is not None and "assert " in cell.source
+            found.append(compares and not _serves(sources, len(found), [False] * len(sources)))
+        before = cell.source
+    return found
 
 
 def pictures(notebook: NotebookNode) -> list[bytes]:

@@ -9,8 +9,20 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from helpers import plots
 from helpers.exercises import LESSONS as EXERCISES
-from tests.notebook_tools import LESSONS, ROOT, SOLUTIONS, code_cells, stamp_of
+from tests.notebook_tools import (
+    FOLDED_TAG,
+    LESSONS,
+    ROOT,
+    SOLUTIONS,
+    clean,
+    code_cells,
+    is_hidden,
+    only_agrees,
+    only_draws,
+    stamp_of,
+)
 
 NOTEBOOKS = LESSONS + SOLUTIONS
 MAX_BYTES = 300_000
@@ -88,13 +100,62 @@ def test_cells_suit_a_strict_comparison(path: Path) -> None:
 
 
 @every_notebook
-def test_every_picture_has_a_description(path: Path) -> None:
+def test_every_picture_has_a_description_and_its_caption_below(path: Path) -> None:
     for cell in code_cells(read(path)):
-        for output in cell.outputs:
+        for output, below in itertools.pairwise([*cell.outputs, {}]):
             if "image/png" in output.get("data", {}):
                 alt = output.metadata.get("image/png", {}).get("alt", "")
                 assert len(alt) >= 20, cell.source
                 assert output.data["text/plain"] == f"Figure: {alt}"
+                assert below.get("data") == plots.captioned(alt), cell.source
+
+
+@every_notebook
+def test_cells_that_only_draw_are_folded_and_no_others(path: Path) -> None:
+    notebook = read(path)
+    for cell, draws, agrees in zip(code_cells(notebook), only_draws(notebook), only_agrees(notebook), strict=True):
+        hidden = is_hidden(cell)
+        assert hidden == (FOLDED_TAG in tags(cell)), "the metadata and the tag say the same"
+        assert hidden or not draws, f"fold it, it only draws:\n{cell.source}"
+        assert draws or agrees or not hidden, f"it does more than draw, readers should see it:\n{cell.source}"
+
+
+TRAINS = "def train(lr):\n    return fit_torch(lr)"
+SHOWS = "plots.show(plots.schedules({'line': line}), 'A line from 0.1 to 0.')"
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["line = linear(0.1, 0, 9)", SHOWS], [False, True]),
+        ([f"line = linear(0.1, 0, 9)\n{SHOWS}", "print(line(3))"], [False, False]),  # a later cell uses the line
+        ([f"line = linear(0.1, 0, 9)\n{SHOWS}", SHOWS], [True, True]),  # only a later picture does
+        ([f"line = linear(0.1, 0, 9)\n{SHOWS}", "line = 3\nline"], [True, False]),  # another line
+        ([f"line = linear(0.1, 0, 9)\n{SHOWS}", "[line(k) for k in range(3)]"], [False, False]),
+        ([f"print('seen')\n{SHOWS}"], [False]),
+        ([f"assert line\n{SHOWS}"], [False]),
+        ([TRAINS, f"run = train(0.1)\n{SHOWS}"], [False, False]),  # trains in a function of the lesson
+        ([f"fit_torch(model)\n{SHOWS}"], [False]),
+        ([f"{SHOWS}\nline"], [False]),  # shows more than a picture
+        (["def draw(lr):\n    return plots.panels()\n\n\nexplore(draw, 'A panel.', lr=(0, 1, 0))"], [True]),
+        (["def draw(lr):\n    return lr\n\n\nexplore(draw, 'A panel.', lr=(0, 1, 0))", "draw(3)"], [False, False]),
+    ],
+)
+def test_what_only_draws(cells: list[str], expected: list[bool]) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    assert only_draws(notebook) == expected
+
+
+def test_cleaning_keeps_what_is_folded_and_drops_the_rest() -> None:
+    metadata = {"jupyter": {"source_hidden": True}, "tags": [FOLDED_TAG]}
+    cells = [
+        nbformat.v4.new_code_cell("1", metadata=metadata | {"collapsed": True, "execution": {"iopub": "now"}}),
+        nbformat.v4.new_code_cell("2", metadata={"jupyter": {"source_hidden": False, "outputs_hidden": True}}),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    clean(notebook, "cpu")
+    assert [cell.metadata for cell in notebook.cells] == [metadata, {}]
+    nbformat.validate(notebook)
 
 
 @every_notebook

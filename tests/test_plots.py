@@ -79,11 +79,18 @@ def test_show_puts_picture_and_words_into_the_notebook(monkeypatch) -> None:
     shown = []
     monkeypatch.setattr(IPython.display, "display", lambda *a, **k: shown.append((a, k)))
     plots.show(FIGURES["schedules"](), "A cosine and a constant learning rate.")
-    ((bundle,), options) = shown[0]
+    ((bundle,), options), ((caption,), _) = shown
     assert bundle["text/plain"] == "Figure: A cosine and a constant learning rate."
     assert options["metadata"] == {"image/png": {"alt": "A cosine and a constant learning rate."}}
     assert bundle["image/png"].startswith("iVBOR")
     assert len(bundle["image/png"]) < 80_000
+    assert "A cosine and a constant learning rate." in caption["text/html"]
+    assert caption["text/plain"] == "A cosine and a constant learning rate."
+
+
+def test_a_caption_is_text_and_not_html() -> None:
+    assert plots.captioned('loss < 1 & rate "0.1"')["text/html"] == '<p><small>loss &lt; 1 &amp; rate "0.1"</small></p>'
+    assert plots.captioned("loss < 1")["text/plain"] == "loss < 1"
 
 
 def test_a_table_reads_in_html_and_in_plain_text(monkeypatch) -> None:
@@ -108,6 +115,7 @@ def test_a_table_reads_in_html_and_in_plain_text(monkeypatch) -> None:
         (lambda: plots.table([]), "at least one row"),
         (lambda: plots.table([{"a": 1}, {"b": 2}]), "the same columns"),
         (lambda: plots.show(plots.lr_and_momentum(s.one_cycle(0.1, 10)), "lr"), "describe the figure"),
+        (lambda: plots.show(FIGURES["used"](), r"The rate $\eta$ against the update."), "without formulas"),
     ],
 )
 def test_bad_input_is_refused(build, message: str) -> None:

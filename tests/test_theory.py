@@ -59,6 +59,31 @@ def test_growth_is_the_long_run_rate_of_the_path(nesterov: bool) -> None:
     assert np.log(path[-1] / path[200]) / 200 == pytest.approx(np.log(theory.growth(lr, 1.0, **rule)), rel=1e-6)
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("beta", [0.5, 0.9, 0.95])
+@pytest.mark.parametrize("curvature", [0.3, 10.0])
+def test_torch_converges_just_below_the_limit_and_diverges_just_above(curvature, beta, nesterov) -> None:
+    limit = theory.stability_limit(curvature, momentum=beta, nesterov=nesterov)
+    for factor, arrives in ((0.99, True), (1.01, False)):
+        w = torch.ones(1, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.SGD([w], lr=factor * limit, momentum=beta, nesterov=nesterov)
+        for _ in range(3000):
+            optimizer.zero_grad()
+            (curvature * w**2 / 2).sum().backward()
+            optimizer.step()
+        assert abs(w.item()) < 1e-6 if arrives else abs(w.item()) > 1e6
+
+
+@quick
+@given(a=st.floats(0.01, 5.0), beta=BETAS, nesterov=st.booleans())
+def test_growth_is_the_larger_root_of_the_polynomial(a: float, beta: float, nesterov: bool) -> None:
+    heavy_ball = [1, -(1 + beta - a), beta]
+    polynomial = [1, -(1 + beta) * (1 - a), beta * (1 - a)] if nesterov else heavy_ball
+    expected = np.abs(np.roots(polynomial)).max()
+    # two equal roots are known to half the digits only
+    assert theory.growth(a, 1.0, momentum=beta, nesterov=nesterov) == pytest.approx(expected, abs=1e-6)
+
+
 # ------------------------------------------------------------------------------------ a noisy parabola
 @pytest.mark.parametrize(
     ("lr", "h", "beta"), [(0.5, 1.0, 0.0), (0.1, 3.0, 0.0), (0.05, 1.0, 0.9), (0.3, 2.0, 0.5), (3.0, 1.0, 0.9)]

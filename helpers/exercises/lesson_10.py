@@ -1,4 +1,4 @@
-"""Lesson 10, warmup and cosine: the half wave, a join in epochs, restarts, Keras' counting, what warmup buys."""
+"""Lesson 10, warmup and cosine: the half wave, a join in epochs, restarts, Keras' counting, what its tables support."""
 
 from __future__ import annotations
 
@@ -95,14 +95,12 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     Choice(
         "warmup_buys",
-        "What did warmup buy in this lesson?",
-        "some more room at the top; the bottom is where it was.",
+        "What do this lesson's tables support?",
+        "at 0.8 the paired interval lies below 0. What the best length does at the best rate was not raced.",
         expected="b",
         mistakes=(
-            Mistake(
-                "a", "look at the table: at their own best rates the differences are small, and not all of one sign"
-            ),
-            Mistake("c", "its rates are *lower* early; that is the point of it"),
+            Mistake("a", "at the best rate of each only a warmup of 5 % was raced, and it was not ahead"),
+            Mistake("c", "only one length, 5 %, was raced at its own best rate: the tables leave the others open"),
         ),
     ),
 )
