@@ -112,10 +112,12 @@ def fit_many_torch(
             step = velocity[name].mul_(momentum).add_(gradient[name]) if momentum else gradient[name]
             part.addcmul_(rate.reshape(-1, *[1] * (part.ndim - 1)), step, value=-1)
     seconds = time.perf_counter() - begin
+    accuracies, test_losses = _tested(skeleton, weights, images)
     return ManyRuns(
-        np.stack(losses, axis=-1),
-        np.stack(norms, axis=-1),
-        *_tested(skeleton, weights, images),
+        losses=np.stack(losses, axis=-1),
+        gradient_norms=np.stack(norms, axis=-1),
+        accuracies=accuracies,
+        test_losses=test_losses,
         device=device,
         versions={"numpy": np.__version__, "torch": torch.__version__},
         seconds=seconds,

@@ -15,6 +15,7 @@ from helpers.experiments import _COLUMNS, ARMS, EXPERIMENTS, Experiment, load, s
 from helpers.trial import NETWORKS, Task
 from tests.notebook_tools import ROOT
 
+DEVICE = runtime.describe(runtime.device())
 RECORDED = sorted(path.stem for path in experiments.RESULTS.glob("cifar10_*.json"))
 
 
@@ -44,7 +45,7 @@ def test_what_is_saved_is_what_is_read(race: Race, tmp_path) -> None:
     day = race.runs["date"].iloc[0][:10]
     versions = f"numpy {runtime.version('numpy')}, torch {runtime.version('torch')}"
     title = EXPERIMENTS["cifar10_cpu_torch"].title
-    assert str(again).startswith(f"{title}: {race.source}; {runtime.describe('cpu')}; {versions}; {day}")
+    assert str(again).startswith(f"{title}: {race.source}; {DEVICE}; {versions}; {day}")
     before = path.read_bytes()
     save("cifar10_cpu_torch", race, "the command", tmp_path)
     assert path.read_bytes() == before, "written again, the file is the same"
@@ -72,7 +73,7 @@ def test_a_race_that_went_on_elsewhere_says_both_devices(tmp_path, monkeypatch) 
     again = load("cifar10_cpu_torch", tmp_path)
     pd.testing.assert_series_equal(again.race.runs.device, whole.runs.device)
     pd.testing.assert_series_equal(again.race.runs.date, whole.runs.date)
-    assert f"cuda, Some Card 9000 and {runtime.describe('cpu')}" in str(again)
+    assert f"cuda, Some Card 9000 and {DEVICE}" in str(again)
     assert "2020-02-29 to " in str(again)
 
 
