@@ -50,8 +50,8 @@ Place = tuple[str, float]  # an arm and a budget
 class Arm:
     """A schedule in a race: its shape, and what is tested after the run.
 
-    tail: the part of the run at whose end the weights are averaged (0: none). fresh: BatchNorm's statistics are made
-    anew for the weights that are tested, as they always are for averaged ones.
+    tail: the part of the run at whose end the weights are averaged (0: none). fresh: BatchNorm's statistics are
+    recomputed for the weights that are tested, as they always are for averaged ones.
     """
 
     shape: Shape
@@ -61,11 +61,31 @@ class Arm:
 
 # -------------------------------------------------------------------------------------- the runs
 def run_all(wanted: Iterable[Trial], store: Store, jobs: int | None = None, label: str = "") -> dict[str, Result]:
-    """Make every trial that the store does not have, in parallel, and return the results by key.
+    """Train every trial that the store does not have, in parallel, and return the results by key.
 
     Each result is stored as soon as it arrives: whoever is interrupted loses the runs in flight, and no other. Trials
-    to be made ``together`` come first, in this process.
-    jobs: processes, or None for what ``joblib.parallel_config`` says around the call, else one.
+    to be trained ``together`` come first, in this process.
+
+    Parameters
+    ----------
+    wanted : iterable of Trial
+        Trials with the same key are trained once.
+    store : Store
+        Where results are looked up and kept.
+    jobs : int, optional
+        Processes; None for what ``joblib.parallel_config`` says around the call, else one.
+    label : str
+        Of the progress bar.
+
+    Returns
+    -------
+    dict
+        Key of a trial -> its result.
+
+    Raises
+    ------
+    DatasetError
+        When a process finds other images than the trial was planned with.
     """
     todo = {trial.key: trial for trial in wanted}
     done = {key: result for key, trial in todo.items() if (result := store.get(trial)) is not None}
@@ -110,14 +130,44 @@ def race(
 ) -> Race:
     """Race ``schedules`` on ``task`` and return every run, tuning included.
 
-    schedules: name -> shape (number of updates -> schedule with peak 1), or an `Arm`. budgets: in epochs. lrs: the
-    grid of peak rates to begin with, rising by factors of at most 1.6. seeds: of the tested runs; not those of tuning.
-    reference: the schedule that others are compared with. framework: "torch" or "keras". folder: keeps each run, so
-    that a race that was interrupted goes on where it was. jobs: as in `run_all`. join: make runs at once where that is
-    possible (`together`): the same up to rounding; by default on a GPU, where it is faster.
+    Parameters
+    ----------
+    schedules : mapping
+        Name -> shape (number of updates -> schedule with peak 1), or an `Arm`.
+    task : Task
+        What is trained.
+    budgets : sequence of float
+        In epochs.
+    lrs : sequence of float
+        The grid of peak rates to begin with, rising by factors of at most 1.6.
+    seeds : sequence of int
+        Of the tested runs; not those of tuning.
+    reference : str
+        The schedule that others are compared with.
+    tune_seeds : sequence of int
+        Of the runs that choose the rates.
+    framework : str
+        "torch" or "keras".
+    folder : path, optional
+        Keeps each run, so that a race that was interrupted goes on where it was.
+    jobs : int, optional
+        As in `run_all`.
+    join : bool, optional
+        Train runs at once where that is possible (`together`): the same up to rounding; by default on a GPU, where it
+        is faster.
 
-    Raises ``ValueError`` for an unknown reference, fewer than two seeds, seeds that were tuned on, and a grid that is
-    too coarse or not rising; at once, before the first run.
+    Returns
+    -------
+    Race
+        Every run with its provenance.
+
+    Raises
+    ------
+    ValueError
+        For an unknown reference, fewer than two seeds, seeds that were tuned on, and a grid that is too coarse or not
+        rising: at once, before the first run.
+    DatasetError
+        When the data changes on the way: the real data set arrives after runs were planned on its stand-in, say.
     """
     arms = _arms(schedules)
     _check(arms, budgets, lrs, seeds, tune_seeds, reference)
@@ -152,7 +202,25 @@ def at_one_rate(
     """Train every schedule at the peak ``lr``, nothing tuned, and test it: rows like those of `Race`.
 
     For repeating a recipe. As a comparison of schedules it compares rates: lesson 13 shows how far that leads astray.
-    Raises ``ValueError`` for no seed, and for budgets as in `race`.
+
+    Parameters
+    ----------
+    schedules, task, budgets, framework, folder, jobs
+        As in `race`.
+    lr : float
+        The peak of every schedule.
+    seeds : sequence of int
+        At least one.
+
+    Returns
+    -------
+    DataFrame
+        One run a row, with the columns of `Race`.
+
+    Raises
+    ------
+    ValueError
+        For no seed, and for budgets as in `race`.
     """
     if not seeds:
         raise ValueError("seeds: at least one")
@@ -257,16 +325,30 @@ class Race:
     """Every run of a race, one a row, and the arm that the others are compared with.
 
     Columns of ``runs``: framework, arm, budget (epochs), updates, stage ("tune" or "test"), lr (peak), seed, error
-    (in %, missing when the run diverged), loss, diverged, source.
+    (in %, missing when the run diverged), loss, diverged, and where each result comes from, said by the run itself:
+    source (of the images), device, versions, seconds (of training; a share of them where runs are trained at once),
+    date (of its beginning, UTC). Runs on images of more than one source make no race: ``ValueError``.
     """
 
     runs: pd.DataFrame
     reference: str
 
+    def __post_init__(self) -> None:
+        tested, tuned = self._sources("test"), self._sources("tune")
+        for stage, found in (("test", tested), ("tune", tuned)):
+            if len(found) > 1:
+                raise ValueError(f"a race with images of {len(found)} sources at stage {stage!r}: {'; '.join(found)}")
+        # held-out images are a part of the training images: `Dataset.validation` adds that to the sentence
+        if tested and tuned and not tuned[0].startswith(tested[0]):
+            raise ValueError(f"a race tuned on images of one source and tested on another: {tuned[0]}; {tested[0]}")
+
+    def _sources(self, stage: str) -> list[str]:
+        return [str(source) for source in self.runs.loc[self.runs.stage == stage, "source"].unique()]
+
     @property
     def source(self) -> str:
-        """Where the tested images come from."""
-        return str(self.runs.loc[self.runs.stage == "test", "source"].iloc[0])
+        """Where the tested images come from: one source, or it would be no race."""
+        return self._sources("test")[0]
 
     def errors(self, budget: float) -> pd.DataFrame:
         """Test errors in %, seeds x arms. The control's column has other seeds, in the same order."""

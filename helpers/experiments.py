@@ -1,10 +1,10 @@
-"""The long races: what each of them is, and the one command that makes its file in ``notebooks/results``.
+"""The long races: what each of them is, and the one command that writes its file in ``notebooks/results``.
 
     python -m helpers.experiments                              what there is, and what is recorded
     python -m helpers.experiments cifar10_cpu_torch --jobs 2   race and record it; call it again to go on after a stop
     python -m helpers.experiments cifar10_gpu_torch --try      the same on a handful of images: does it run here?
 
-A record holds every run with its provenance: device, versions, data source, date, seeds, command.
+A record holds every run with what the run itself says: device, versions, data source, date, seconds, seed.
 
 >>> load("cifar10_cpu_torch").race.reference
 'line'
@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import json
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,9 +26,7 @@ from typing import Any
 from . import runtime
 
 with runtime.frameworks():  # the command prints results, not TensorFlow's greetings
-    import keras
     import pandas as pd
-    import torch
 
     from . import compare, data, plots, schedules
     from .compare import Arm, Race, Shape, Task
@@ -88,7 +84,7 @@ class Experiment:
     framework: str = "torch"
 
     def race(self, folder: Path | None = None, jobs: int | None = None) -> Race:
-        """Make every run that ``folder`` does not have yet."""
+        """Train every run that ``folder`` does not have yet."""
         arms = {name: ARMS[name] for name in self.arms}
         common: dict[str, Any] = {"budgets": self.budgets, "framework": self.framework, "folder": folder, "jobs": jobs}
         seeds = range(100, 100 + self.seeds)
@@ -144,7 +140,7 @@ EXPERIMENTS: dict[str, Experiment] = {}
 for _name, _experiment in _BOTH.items():
     EXPERIMENTS[f"{_name}_torch"] = _experiment
     _less: dict[str, Any] = {"arms": tuple(arm for arm in _experiment.arms if not isinstance(ARMS[arm], Arm))}
-    _less |= _IN_KERAS.get(_name, {})  # averaged weights and fresh statistics are made in PyTorch only
+    _less |= _IN_KERAS.get(_name, {})  # averaging weights and fresh statistics are for PyTorch only
     EXPERIMENTS[f"{_name}_keras"] = dataclasses.replace(
         _experiment, title=f"{_experiment.title}, in Keras", framework="keras", **_less
     )
@@ -153,64 +149,88 @@ for _name, _experiment in _BOTH.items():
 # ------------------------------------------------------------------------------------ the records
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A race that was recorded, and where it comes from: title, command, date, device, versions, source, task."""
+    """A race that was recorded, and where it comes from.
+
+    provenance: name, title, command, framework, reference, task; and ``origins``, the different places that its runs
+    come from, each with device, versions and source. Every run of ``race`` has these as columns too, and its date and
+    seconds. Records from before runs kept their own provenance have neither: their one origin says so in a ``note``,
+    with the ``date`` of saving.
+    """
 
     race: Race
     provenance: dict[str, Any]
 
     def __str__(self) -> str:
-        about = self.provenance
-        versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-        return f"{about['title']}: {about['source']}; {about['device']}; {versions}; {about['date']}"
+        origins = self.provenance["origins"]
+        places = [" and ".join(dict.fromkeys(origin[what] for origin in origins)) for what in ("device", "versions")]
+        return "; ".join([f"{self.provenance['title']}: {self.race.source}", *places, " to ".join(self._days())])
+
+    def _days(self) -> list[str]:
+        """The first and the last day, once if they are the same."""
+        days = {date[:10] for date in self.race.runs["date"].dropna()}
+        days |= {origin["date"] for origin in self.provenance["origins"] if "date" in origin}
+        return sorted({min(days), max(days)})
 
 
-def _device() -> str:
-    if runtime.device() == "cuda":
-        return torch.cuda.get_device_name()
-    return f"CPU, {os.cpu_count()} cores, {platform.machine()}"
-
-
-def _provenance(name: str, race: Race, command: str) -> dict[str, Any]:
-    experiment = EXPERIMENTS[name]
-    names = ["torch"] if experiment.framework == "torch" else ["keras", keras.backend.backend()]
-    return {
-        "name": name,
-        "title": experiment.title,
-        "command": command,
-        "date": datetime.date.today().isoformat(),
-        "device": _device(),
-        "versions": {package: runtime.version(package) for package in names},
-        "source": race.source,
-        "framework": experiment.framework,
-        "reference": race.reference,
-        "task": dataclasses.asdict(experiment.task),
-    }
-
-
-_COLUMNS = ["arm", "budget", "updates", "stage", "lr", "seed", "error", "loss", "diverged"]
+_ORIGIN = ["device", "versions", "source"]  # the same for many runs: written once
+_COLUMNS = ["arm", "budget", "updates", "stage", "lr", "seed", "error", "loss", "diverged", "seconds", "date", "origin"]
 
 
 def save(name: str, race: Race, command: str, folder: Path = RESULTS) -> Path:
-    """Write a race with its provenance to ``folder``, whole or not at all."""
-    rows = json.loads(race.runs[_COLUMNS].to_json(orient="values"))
+    """Write a race, with what its runs say about themselves, to ``folder``: whole or not at all.
+
+    Parameters
+    ----------
+    name : str
+        Which of ``EXPERIMENTS`` it is.
+    race : Race
+        All its runs.
+    command : str
+        What trains it again.
+    folder : Path
+        Where records are kept.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    experiment = EXPERIMENTS[name]
+    places = pd.MultiIndex.from_frame(race.runs[_ORIGIN])
+    different = places.unique()
+    head = {
+        "name": name,
+        "title": experiment.title,
+        "command": command,
+        "framework": experiment.framework,
+        "reference": race.reference,
+        "task": dataclasses.asdict(experiment.task),
+        "origins": [dict(zip(_ORIGIN, place, strict=True)) for place in different],
+        "columns": _COLUMNS,
+    }
+    runs = race.runs.assign(origin=different.get_indexer(places))
+    rows = json.loads(runs[_COLUMNS].to_json(orient="values"))
     lines = ",\n".join(json.dumps(row) for row in rows)  # a run a line: what changed can be seen in a diff
-    head = json.dumps({**_provenance(name, race, command), "columns": _COLUMNS}, indent=1)
+    text = json.dumps(head, indent=1)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(f'{head[:-2]},\n "runs": [\n{lines}\n]}}\n', encoding="utf-8")
+    part.write_text(f'{text[:-2]},\n "runs": [\n{lines}\n]}}\n', encoding="utf-8")
     os.replace(part, path)
     return path
 
 
 def load(name: str, folder: Path = RESULTS) -> Record:
-    """The record of an experiment. Raises ``FileNotFoundError`` with the command that makes it."""
+    """The record of an experiment. Raises ``FileNotFoundError`` with the command that trains and records it."""
     path = folder / f"{name}.json"
     if not path.exists():
         raise FileNotFoundError(f"{name} is not recorded: python -m helpers.experiments {name}")
     kept = json.loads(path.read_text(encoding="utf-8"))
     runs = pd.DataFrame(kept.pop("runs"), columns=kept.pop("columns"))
-    runs = runs.assign(framework=kept["framework"], source=kept["source"])
+    origins = pd.DataFrame(kept["origins"])[_ORIGIN]
+    places = origins.iloc[runs.pop("origin")].set_axis(runs.index)
+    runs = pd.concat([runs, places], axis="columns").assign(framework=kept["framework"])
+    runs = runs.astype({"seconds": float})  # also where none is known
     return Record(Race(runs, kept["reference"]), kept)
 
 

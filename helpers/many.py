@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,12 +31,17 @@ class ManyRuns:
 
     losses: of each batch before its update, (R, S, T). gradient_norms: of the same batches, (R, S, T).
     accuracies, test_losses: on the test set after the last update, (R, S); accuracies between 0 and 1.
+    device, versions, seconds (of the training of all runs), date (of its beginning, ISO 8601 in UTC): as in a `Run`.
     """
 
     losses: NDArray[np.float64]
     gradient_norms: NDArray[np.float64]
     accuracies: NDArray[np.float64]
     test_losses: NDArray[np.float64]
+    device: str
+    versions: dict[str, str]
+    seconds: float
+    date: str
 
 
 def fit_many_torch(
@@ -49,10 +55,35 @@ def fit_many_torch(
 ) -> ManyRuns:
     """Train ``build(seed)`` with SGD for every row of ``rates`` and every seed, all at the same time.
 
-    rates: (R, T), the learning rate of each update. Runs of one seed share initial weights and batches, those of
-    `training.fit_torch` with that seed, which gives the same losses one run at a time. Networks with BatchNorm are
-    refused: their statistics are not weights. Raises ``ValueError`` for rates that are negative or not finite.
+    Runs of one seed share initial weights and batches, those of `training.fit_torch` with that seed, which gives the
+    same losses one run at a time.
+
+    Parameters
+    ----------
+    build : callable
+        Takes a seed, returns the network.
+    dataset : Dataset
+        The images.
+    rates : array_like, shape (R, T)
+        The learning rate of each update: one run and seed for each of the R rows.
+    seeds : sequence of int
+        S of them: each row is trained with every one.
+    batch_size : int
+        Images of an update.
+    momentum : float
+        The same for all runs and updates.
+
+    Returns
+    -------
+    ManyRuns
+        Losses, gradient norms, accuracies, and where they were computed.
+
+    Raises
+    ------
+    ValueError
+        For rates that are negative or not finite, and for networks with BatchNorm, whose statistics are not weights.
     """
+    date, begin = runtime.now(), time.perf_counter()
     lr = np.asarray(rates, dtype=np.float64)
     if lr.ndim != 2 or lr.size == 0 or not np.isfinite(lr).all() or lr.min() < 0:
         raise ValueError("rates: rows of finite learning rates, at least 0, one for each update")
@@ -80,7 +111,18 @@ def fit_many_torch(
         for name, part in weights.items():
             step = velocity[name].mul_(momentum).add_(gradient[name]) if momentum else gradient[name]
             part.addcmul_(rate.reshape(-1, *[1] * (part.ndim - 1)), step, value=-1)
-    return ManyRuns(np.stack(losses, axis=-1), np.stack(norms, axis=-1), *_tested(skeleton, weights, images))
+    seconds = time.perf_counter() - begin
+    accuracies, test_losses = _tested(skeleton, weights, images)
+    return ManyRuns(
+        losses=np.stack(losses, axis=-1),
+        gradient_norms=np.stack(norms, axis=-1),
+        accuracies=accuracies,
+        test_losses=test_losses,
+        device=device,
+        versions={"numpy": np.__version__, "torch": torch.__version__},
+        seconds=seconds,
+        date=date,
+    )
 
 
 class _Images:

@@ -6,6 +6,7 @@ Importing this module imports no framework. `frameworks()` must come before the 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import importlib.metadata
 import os
 import platform
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import TypeVar
 
-__all__ = ["budget", "by_budget", "device", "environment", "frameworks", "version"]
+__all__ = ["budget", "by_budget", "describe", "device", "environment", "frameworks", "now", "version"]
 
 BUDGETS = ("smoke", "cpu", "gpu")
 T = TypeVar("T")
@@ -58,6 +59,20 @@ def device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def describe(device: str) -> str:
+    """What a run's device is on this machine: a card by its name, a CPU by its cores, others as they are called."""
+    if device == "cuda":
+        import torch
+
+        return f"cuda, {torch.cuda.get_device_name()}"
+    return f"cpu, {os.cpu_count()} cores, {platform.machine()}" if device == "cpu" else device
+
+
+def now() -> str:
+    """Date and time in UTC, to the second, as ISO 8601 writes them."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def budget() -> str:

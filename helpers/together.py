@@ -1,4 +1,4 @@
-"""Trials of one network made all at once on one device, where that is possible: for races on a GPU.
+"""Trials of one network trained all at once on one device, where that is possible: for races on a GPU.
 
 A small network keeps a GPU busy for a fraction of the time that it takes to start its kernels. A hundred of them,
 stacked by ``torch.func.vmap`` (see `many`), cost little more than one. The results are those of `trial.run` up to
@@ -15,7 +15,7 @@ import numpy as np
 
 from .many import fit_many_torch
 from .schedules import Schedule
-from .trial import NETWORKS, Result, Trial, outcome
+from .trial import NETWORKS, Result, Trial, outcome, provenance
 
 __all__ = ["batches_of", "run_together"]
 
@@ -23,10 +23,10 @@ AT_ONCE = 256  # runs that share a device's memory
 
 
 def batches_of(trials: Sequence[Trial]) -> Iterator[list[Trial]]:
-    """Split trials into groups to be made at once: same task, length, test set and seeds, at most `AT_ONCE` runs."""
+    """Split trials into groups to be trained at once: same task, length, images and seeds, at most `AT_ONCE` runs."""
     rows: dict[tuple[object, ...], list[Trial]] = {}
     for trial in trials:
-        rows.setdefault((trial.task, trial.updates, trial.final, _plan(trial)), []).append(trial)
+        rows.setdefault((trial.task, trial.updates, trial.final, trial.source, _plan(trial)), []).append(trial)
     groups: dict[tuple[object, ...], list[list[Trial]]] = {}
     for (*same, _), row in rows.items():
         groups.setdefault((*same, tuple(sorted({trial.seed for trial in row}))), []).append(row)
@@ -41,9 +41,9 @@ def _plan(trial: Trial) -> str:
 
 
 def run_together(trials: Sequence[Trial]) -> dict[str, Result]:
-    """Make the trials of one group of `batches_of`, and return their results by key."""
+    """Train the trials of one group of `batches_of`, and return their results by key."""
     first = trials[0]
-    dataset = first.task.data(final=first.final)
+    dataset = first.data()
     plans = list({_plan(trial): trial.schedule for trial in trials}.values())
     seeds = sorted({trial.seed for trial in trials})
     made = fit_many_torch(
@@ -54,10 +54,11 @@ def run_together(trials: Sequence[Trial]) -> dict[str, Result]:
         batch_size=first.task.batch_size,
         momentum=first.task.momentum,
     )
+    about = provenance(made, dataset.source, made.date, share=made.accuracies.size)
     results = {}
     for trial in trials:
         at = plans.index(trial.schedule), seeds.index(trial.seed)
         whole = np.isfinite(made.losses[at]).all() and math.isfinite(made.accuracies[at])
         found = {"accuracy": float(made.accuracies[at]), "loss": float(made.test_losses[at])}
-        results[trial.key] = outcome(found if whole else None, dataset.source)
+        results[trial.key] = outcome(found if whole else None, about)
     return results

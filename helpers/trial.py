@@ -1,9 +1,9 @@
-"""One run of a race: what it is, exactly; how it is made; where its result is kept.
+"""One run of a race: what it is, exactly; how it is trained; where its result is kept.
 
 >>> from helpers.schedules import linear
 >>> trial = Trial(Task("digits", train=640, validation=128), "line", linear(0.1, 0.0, 5).to_dict(), updates=5, seed=0)
 >>> sorted(run(trial))
-['diverged', 'error', 'loss', 'source']
+['date', 'device', 'diverged', 'error', 'loss', 'seconds', 'source', 'versions']
 """
 
 from __future__ import annotations
@@ -17,22 +17,25 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from . import data, for_keras, for_torch, models, resnets, runtime, training
-from .data import Dataset
+from .data import Dataset, DatasetError
 from .recipe import PLAIN, Recipe
 from .schedules import Schedule
 
-__all__ = ["Store", "Task", "Trial", "outcome", "run"]
+if TYPE_CHECKING:
+    from .many import ManyRuns
 
-RECIPE = 1  # counts changes of how a trial is made: results of another recipe are not taken for this one's
+__all__ = ["Store", "Task", "Trial", "outcome", "provenance", "run"]
+
+FORMAT = 2  # counts changes of how a trial is written down and trained: results of another format are not taken over
 NETWORKS: dict[str, tuple[Any, Any]] = {  # in PyTorch, in Keras
     "mlp": (models.mlp_torch, models.mlp_keras),
     "cnn": (models.cnn_torch, models.cnn_keras),
@@ -45,6 +48,7 @@ NETWORKS: dict[str, tuple[Any, Any]] = {  # in PyTorch, in Keras
 }
 
 Result = dict[str, Any]
+Trained = tuple[training.Run, dict[str, float] | None]  # what was found on the test set: None for a run that diverged
 
 
 @dataclass(frozen=True)
@@ -85,19 +89,35 @@ class Task:
         return max(1, round(epochs * training.updates_per_epoch(images, self.batch_size)))
 
 
-@functools.cache
 def _load(name: str, train: int | None, test: int | None) -> Dataset:
+    return _load_once(name, train, test, _data_file(name))
+
+
+@functools.lru_cache(maxsize=4)
+def _load_once(name: str, train: int | None, test: int | None, file: tuple[Any, ...]) -> Dataset:
     dataset = data.load(name)
     return dataset.subset(train or len(dataset.x_train), test)
+
+
+def _data_file(name: str) -> tuple[Any, ...]:
+    """Tells one state of the data folder from another: a stand-in is not kept in memory once the real data is there."""
+    path = data.folder() / f"{name}.npz"
+    try:
+        found = path.stat()
+    except OSError:
+        return (path,)
+    return path, found.st_mtime_ns, found.st_size
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
     """One run, by everything that its result depends on. ``final`` runs are tested, the others validated.
 
-    schedule: as data, ``Schedule.to_dict()``. tail: the part of the run at whose end weights are averaged, 0 for none.
-    fresh: BatchNorm's statistics are made anew before the test, as they always are for averaged weights.
-    together: made by `together.run_together`, with others at once.
+    arm: a label for people; no part of the key, so renaming it trains nothing again. schedule: as data,
+    ``Schedule.to_dict()``. tail: the part of the run at whose end weights are averaged, 0 for none. fresh: BatchNorm's
+    statistics are recomputed before the test, as they always are for averaged weights. together: trained by
+    `together.run_together`, with others at once. source: of the images that are really there, found when the trial is
+    written down; a stand-in has another one than the data set that was asked for, and so another key.
     """
 
     task: Task
@@ -110,20 +130,30 @@ class Trial:
     tail: float = 0.0
     fresh: bool = False
     together: bool = False
+    source: str = field(init=False)
 
     def __post_init__(self) -> None:
         if self.together and not self.joinable:
-            raise ValueError("made together are PyTorch runs of a network without BatchNorm, plain SGD, plain recipe")
+            raise ValueError(
+                "trained together are PyTorch runs of a network without BatchNorm, plain SGD, plain recipe"
+            )
         if self.framework not in ("torch", "keras"):
             raise ValueError(f"framework must be 'torch' or 'keras', got {self.framework!r}")
         if (self.tail or self.fresh) and self.framework == "keras":
             raise ValueError("averaging the tail of a run, and fresh statistics, are done in PyTorch only")
         if self.task.weight_decay and self.framework == "keras" and not self.task.torch_rule:
             raise ValueError("weight decay in Keras is another rule than in PyTorch: ask for torch_rule=True")
+        object.__setattr__(self, "source", self.task.data(final=self.final).source)
+
+    def data(self) -> Dataset:
+        """The images of this run. Raises ``DatasetError`` when they are no longer those that it was planned with."""
+        dataset = self.task.data(final=self.final)
+        _same_source(self.source, dataset.source)
+        return dataset
 
     @property
     def joinable(self) -> bool:
-        """Whether it can be made together with others of its kind."""
+        """Whether it can be trained together with others of its kind."""
         task = self.task
         plain = task.recipe == PLAIN and not (task.nesterov or task.weight_decay or self.tail or self.fresh)
         steady = Schedule.from_dict(self.schedule).momentum is None
@@ -132,22 +162,40 @@ class Trial:
     @property
     def specification(self) -> dict[str, Any]:
         """Plain data: what the result is filed under."""
-        return {"recipe": RECIPE, **dataclasses.asdict(self)}
+        fields = dataclasses.asdict(self)
+        del fields["arm"]
+        return {"format": FORMAT, **fields}
 
     @classmethod
     def from_specification(cls, specification: dict[str, Any]) -> Trial:
-        """The trial with this specification. Raises ``ValueError`` for that of another recipe."""
-        data = dict(specification)
-        if data.pop("recipe") != RECIPE:
-            raise ValueError(f"made by recipe {specification['recipe']}, this is recipe {RECIPE}")
-        task = {**data["task"], "recipe": Recipe(**data["task"]["recipe"])}
-        return cls(**{**data, "task": Task(**task)})
+        """The trial with this specification, without its label.
+
+        Raises ``ValueError`` for another format, and ``DatasetError`` where other images are found than the
+        specification names: in a worker process, say, whose machine does not have the data.
+        """
+        fields = dict(specification)
+        written = fields.pop("format", None)
+        if written != FORMAT:
+            raise ValueError(f"a trial written in format {written}, this is format {FORMAT}")
+        planned = fields.pop("source")
+        task = {**fields["task"], "recipe": Recipe(**fields["task"]["recipe"])}
+        trial = cls(**{**fields, "task": Task(**task), "arm": ""})
+        _same_source(planned, trial.source)
+        return trial
 
     @property
     def key(self) -> str:
         """A name for the specification, the same on every machine."""
         text = json.dumps(self.specification, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _same_source(planned: str, found: str) -> None:
+    if found != planned:
+        raise DatasetError(
+            f"a run that was planned on {planned!r} found {found!r}: results of different data are not mixed. "
+            "Give every process the same data (COURSE_DATA) and start again; what is done is kept"
+        )
 
 
 class Store:
@@ -160,7 +208,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, trial: Trial) -> Result | None:
-        """The result of ``trial``, or None. A file that is no result of it is put aside, and None returned."""
+        """The result of ``trial``, or None. A file that holds no result of it is set aside, and None returned."""
         if trial.key in self._memory or self.folder is None:
             return self._memory.get(trial.key)
         path = self.folder / f"{trial.key}.json"
@@ -186,22 +234,51 @@ class Store:
 
 
 def run(trial: Trial) -> Result:
-    """Train as ``trial`` says, hold the run to its schedule, and return error (in %), loss and data source.
+    """Train as ``trial`` says, hold the run to its schedule, and return error (in %), loss and the run's provenance.
 
-    error and loss are None for a run that diverged. One thread a run: many runs share a machine.
+    error and loss are None for a run that diverged. One thread a run: many runs share a machine. Raises
+    ``DatasetError`` when other images are found than the trial was planned with.
     """
-    dataset = trial.task.data(final=trial.final)
+    date, dataset = runtime.now(), trial.data()
     with _one_thread():
         train = _run_torch if trial.framework == "torch" else _run_keras
-        found = train(trial, dataset, Schedule.from_dict(trial.schedule))
-    return outcome(found, dataset.source)
+        done, found = train(trial, dataset, Schedule.from_dict(trial.schedule))
+    return outcome(found, provenance(done, dataset.source, date))
 
 
-def outcome(found: dict[str, float] | None, source: str) -> Result:
-    """What is kept of a run: error in %, loss, data source, and whether it diverged (``found`` None, or its loss)."""
+def outcome(found: dict[str, float] | None, about: dict[str, Any]) -> Result:
+    """What is kept of a run: error in %, loss, whether it diverged (``found`` None, or its loss), its provenance."""
     if found is None or not math.isfinite(found["loss"]):
-        return {"error": None, "loss": None, "diverged": True, "source": source}
-    return {"error": 100 * (1 - found["accuracy"]), "loss": found["loss"], "diverged": False, "source": source}
+        return {"error": None, "loss": None, "diverged": True, **about}
+    return {"error": 100 * (1 - found["accuracy"]), "loss": found["loss"], "diverged": False, **about}
+
+
+def provenance(done: training.Run | ManyRuns, source: str, date: str, *, share: int = 1) -> dict[str, Any]:
+    """Where a result comes from, said by the process that trained it, while it knows.
+
+    Parameters
+    ----------
+    done : Run or ManyRuns
+        Has the device, the versions and the seconds of training.
+    source : str
+        Of the images.
+    date : str
+        When the run began, ISO 8601 in UTC.
+    share : int
+        How many runs the seconds belong to: each gets its part of them.
+
+    Returns
+    -------
+    dict
+        source, device, versions ("numpy 2.4.6, torch 2.13.0"), seconds and date: plain data, one value a column.
+    """
+    return {
+        "source": source,
+        "device": runtime.describe(done.device),
+        "versions": ", ".join(f"{name} {version}" for name, version in sorted(done.versions.items())),
+        "seconds": round(done.seconds / share, 3),
+        "date": date,
+    }
 
 
 @contextlib.contextmanager
@@ -223,7 +300,7 @@ def _optimizer(task: Task) -> dict[str, Any]:
     return {"momentum": task.momentum, "nesterov": task.nesterov, "weight_decay": task.weight_decay}
 
 
-def _run_torch(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, float] | None:
+def _run_torch(trial: Trial, dataset: Dataset, schedule: Schedule) -> Trained:
     model = NETWORKS[trial.task.network][0](dataset.image_shape, seed=trial.seed)
     # the schedule sets the rate before the first update
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0, **_optimizer(trial.task))
@@ -232,11 +309,11 @@ def _run_torch(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, 
     done = training.fit_torch(model, optimizer, dataset, evaluate=False, **_tempo(trial))
     training.assert_trace(done, schedule)
     if done.diverged:
-        return None
+        return done, None
     tested = model if averaged is None else averaged
     if averaged is not None or trial.fresh:
         _new_statistics(tested, dataset, trial)
-    return training.evaluate_torch(tested, dataset, recipe=trial.task.recipe)
+    return done, training.evaluate_torch(tested, dataset, recipe=trial.task.recipe)
 
 
 def _average_the_tail(model: nn.Module, optimizer: torch.optim.Optimizer, trial: Trial) -> AveragedModel | None:
@@ -263,7 +340,7 @@ def _new_statistics(model: nn.Module, dataset: Dataset, trial: Trial) -> None:
     update_bn((feed(update, indices)[0].permute(0, 3, 1, 2) for update, indices in few), model)
 
 
-def _run_keras(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, float] | None:
+def _run_keras(trial: Trial, dataset: Dataset, schedule: Schedule) -> Trained:
     task, options = trial.task, _optimizer(trial.task)
     with training.keras_precision(task.recipe):
         model = NETWORKS[task.network][1](dataset.image_shape, seed=trial.seed)
@@ -272,4 +349,4 @@ def _run_keras(trial: Trial, dataset: Dataset, schedule: Schedule) -> dict[str, 
     optimizer = for_keras.SGD(schedule, steps=trial.updates, torch_rule=task.torch_rule, **options)
     done = training.fit_keras(model, optimizer, dataset, **_tempo(trial))
     training.assert_trace(done, schedule)
-    return None if done.diverged else done.evaluations[-1]
+    return done, None if done.diverged else done.evaluations[-1]

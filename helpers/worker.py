@@ -14,7 +14,7 @@ __all__ = ["run", "take_a_card"]
 
 
 def run(specification: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Make the trial that ``specification`` describes (``Trial.specification``) and return its key and its result."""
+    """Train the trial that ``specification`` describes (``Trial.specification``) and return its key and its result."""
     if _pool_number():  # one thread a process; PyTorch's are counted in `trial.run`, TensorFlow's at its first import
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
         os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")

@@ -5,20 +5,23 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import distributed
 import joblib
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from joblib._parallel_backends import SequentialBackend
 
-from helpers import for_torch, models, schedules, together, training, trial, worker
+from helpers import data, for_keras, for_torch, models, runtime, schedules, together, training, trial, worker
 from helpers.compare import Arm, Race, Task, at_one_rate, holm, race, run_all
 from helpers.recipe import Recipe
 from helpers.trial import Store, Trial
@@ -37,20 +40,50 @@ def alone() -> Race:
 
 
 def csv(result: Race) -> str:
-    return result.runs.to_csv()
+    """Everything but the time it took, which is another one each time."""
+    return result.runs.drop(columns=["seconds", "date"]).to_csv()
 
 
 # ------------------------------------------------------------------------------------------ runs
-def test_a_trial_is_the_run_of_fit_torch() -> None:
-    plan = schedules.linear(0.1, 0.0, 12)
-    found = trial.run(Trial(TASK, "line", plan.to_dict(), 12, seed=3, final=True))
-    dataset = TASK.data(final=True)
-    model = models.mlp_torch(dataset.image_shape, seed=3)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
+def by_hand(task: Task, plan: schedules.Schedule, updates: int, seed: int, framework: str) -> training.Run:
+    """What a trial should be, as a lesson would train it."""
+    dataset, build = task.data(final=True), trial.NETWORKS[task.network][framework == "keras"]
+    sgd = {"momentum": task.momentum, "nesterov": task.nesterov, "weight_decay": task.weight_decay}
+    options = {"updates": updates, "batch_size": task.batch_size, "seed": seed, "recipe": task.recipe}
+    with training.keras_precision(task.recipe):
+        model = build(dataset.image_shape, seed=seed)
+    if framework == "keras":
+        optimizer = for_keras.SGD(plan, steps=updates, torch_rule=task.torch_rule, **sgd)
+        return training.fit_keras(model, optimizer, dataset, **options)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, **sgd)
     for_torch.drive(optimizer, plan)
-    run = training.fit_torch(model, optimizer, dataset, updates=12, batch_size=64, seed=3)
-    assert found["error"] == pytest.approx(100 * (1 - run.accuracy), abs=0.51)  # one image of 200
-    assert found["source"] == dataset.source
+    return training.fit_torch(model, optimizer, dataset, **options)
+
+
+WHOLE_RECIPE = Task(
+    "digits_rgb",
+    "resnet9 narrow",
+    train=256,
+    test=100,
+    validation=128,
+    batch_size=64,
+    nesterov=True,
+    weight_decay=0.05,
+    torch_rule=True,
+    recipe=Recipe(flip=True, pad=2, cutout=4, label_smoothing=0.1, bfloat16=True, channels_last=True),
+)
+
+
+@pytest.mark.parametrize("framework", ["torch", "keras"])
+@pytest.mark.parametrize("task", [TASK, WHOLE_RECIPE], ids=["plain", "whole recipe"])
+def test_a_trial_is_the_run_of_a_lesson(task: Task, framework: str) -> None:
+    plan = schedules.linear(0.1, 0.0, 8)
+    one = Trial(task, "line", plan.to_dict(), 8, seed=3, framework=framework, final=True)
+    again = Trial.from_specification(json.loads(json.dumps(one.specification)))
+    assert (again.key, again.task) == (one.key, one.task)
+    found, run = trial.run(again), by_hand(task, plan, 8, 3, framework)
+    assert found["loss"] == pytest.approx(run.evaluations[-1]["loss"], rel=1e-4)
+    assert found["error"] == pytest.approx(100 * (1 - run.accuracy), abs=0.01)
     assert not found["diverged"]
 
 
@@ -77,7 +110,7 @@ def test_the_tail_is_the_mean_of_the_last_weights(network: str) -> None:
             weight.copy_(torch.stack(last).mean(0))
     if network == "mlp":
         assert found["loss"] == pytest.approx(training.evaluate_torch(model, dataset)["loss"], rel=1e-3)
-    else:  # BatchNorm's statistics are made anew for the averaged weights
+    else:  # BatchNorm's statistics are recomputed for the averaged weights
         stale = training.evaluate_torch(model, dataset)["loss"]
         assert found["loss"] != pytest.approx(stale, rel=1e-3)
 
@@ -110,24 +143,114 @@ def test_a_run_that_diverges_is_a_result() -> None:
     assert found["error"] is None
 
 
-def test_the_whole_recipe_is_part_of_a_trial_in_both_frameworks() -> None:
-    recipe = Recipe(flip=True, pad=2, cutout=4, label_smoothing=0.1, bfloat16=True, channels_last=True)
-    sgd = {"nesterov": True, "weight_decay": 5e-4, "torch_rule": True}
-    sizes = {"train": 256, "test": 100, "validation": 128, "batch_size": 64}
-    task = Task("digits_rgb", "resnet9 narrow", **sizes, **sgd, recipe=recipe)
-    plan = schedules.linear(0.1, 0.0, 4)
-    for framework in ("torch", "keras"):
-        one = Trial(task, "line", plan.to_dict(), 4, seed=0, framework=framework)
-        again = Trial.from_specification(json.loads(json.dumps(one.specification)))
-        assert (again.key, again.task) == (one.key, one.task)
-        found = trial.run(one)
-        assert 0 < found["error"] <= 100
-        assert not found["diverged"]
+DATE = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
 
 
-def test_keras_runs_too() -> None:
-    found = trial.run(Trial(TASK, "line", schedules.linear(0.1, 0.0, 8).to_dict(), 8, seed=0, framework="keras"))
-    assert 0 < found["error"] < 95
+@pytest.mark.parametrize("framework", ["torch", "keras"])
+def test_a_result_says_where_it_comes_from(framework: str) -> None:
+    one = Trial(TASK, "line", schedules.linear(0.1, 0.0, 8).to_dict(), 8, seed=0, framework=framework, final=True)
+    before = time.perf_counter()
+    found = trial.run(one)
+    assert 0 < found["seconds"] < time.perf_counter() - before
+    assert re.fullmatch(DATE, found["date"])
+    assert found["source"] == TASK.data(final=True).source
+    if framework == "torch" or keras.backend.backend() == "torch":
+        assert found["device"] == runtime.describe(runtime.device())
+    used = ["numpy", "torch"] if framework == "torch" else ["keras", "numpy", keras.backend.backend()]
+    assert found["versions"] == ", ".join(f"{package} {runtime.version(package)}" for package in used)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_runs_trained_at_once_say_where_they_come_from_and_share_the_time() -> None:
+    plans = {"line": schedules.linear(0.1, 0.0, 8), "constant": schedules.constant(0.1)}
+    trials = [Trial(TASK, name, plan.to_dict(), 8, 0, together=True) for name, plan in plans.items()]
+    alone, before = trial.run(dataclasses.replace(trials[0], together=False)), time.perf_counter()
+    found = list(run_all(trials, Store()).values())
+    assert 0 < sum(result["seconds"] for result in found) < time.perf_counter() - before
+    for result in found:
+        assert re.fullmatch(DATE, result["date"])
+        assert {key: result[key] for key in ("source", "device", "versions")} == {
+            key: alone[key] for key in ("source", "device", "versions")
+        }
+
+
+def test_a_card_is_called_by_its_name(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some Card 9000")
+    assert runtime.describe("cuda") == "cuda, Some Card 9000"
+    assert runtime.describe("mps") == "mps"
+
+
+# -------------------------------------------------------------------------------------- the data
+SMALL_CIFAR = Task("cifar10", train=200, test=50, validation=64, batch_size=64)
+
+
+@pytest.fixture
+def arrive(tmp_path, monkeypatch) -> Callable[[], None]:
+    """A data folder that is empty, and no network; call it, and a real data set of a few images is there."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("COURSE_DATA", str(folder))
+    monkeypatch.setattr(data, "HOSTS", dict.fromkeys(data.HOSTS, "http://127.0.0.1:9/nothing"))
+    monkeypatch.setattr(data, "SHAPES", {"cifar10": (300, 60, (32, 32, 3))})
+    rng = np.random.default_rng(0)
+    arrays = {
+        f"{what}_{part}": rng.integers(0, top, (count, *shape)).astype(np.uint8)
+        for part, count in (("train", 300), ("test", 60))
+        for what, top, shape in (("x", 256, (32, 32, 3)), ("y", 10, ()))
+    }
+    return lambda: data._write("cifar10", arrays, "CIFAR-10")
+
+
+def cifar_trial(**options) -> Trial:
+    return Trial(SMALL_CIFAR, "line", schedules.linear(0.1, 0.0, 4).to_dict(), 4, seed=0, **{"final": True, **options})
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_stand_in_and_the_real_data_give_two_results(arrive, tmp_path, together: bool) -> None:
+    folder = tmp_path / "runs"
+    (on_digits,) = run_all([cifar_trial(together=together)], Store(folder)).values()
+    arrive()
+    (real,) = run_all([cifar_trial(together=together)], Store(folder)).values()
+    assert on_digits["source"].startswith("scikit-learn's handwritten digits")
+    assert real["source"] == "CIFAR-10, 200 training and 50 test images"
+    assert len(list(folder.glob("*.json"))) == 2
+    (again,) = run_all([cifar_trial(together=together)], Store(folder)).values()
+    assert again == real
+
+
+@pytest.mark.parametrize("train", [trial.run, lambda one: worker.run(one.specification)], ids=["here", "in a worker"])
+def test_a_run_that_finds_other_images_than_planned_fails(arrive, train) -> None:
+    planned = cifar_trial()
+    arrive()
+    with pytest.raises(data.DatasetError, match=r"planned on .*digits.* found 'CIFAR-10, 200"):
+        train(planned)
+
+
+def test_a_group_that_finds_other_images_than_planned_fails_and_keeps_nothing(arrive, tmp_path) -> None:
+    planned = cifar_trial(together=True)
+    arrive()
+    with pytest.raises(data.DatasetError, match=r"planned on .*digits.* found 'CIFAR-10, 200"):
+        run_all([planned], Store(tmp_path / "runs"))
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_race_on_two_sources_is_refused(arrive) -> None:
+    options = {"budgets": [1], "lr": 0.05, "seeds": [1, 2]}
+    on_digits = at_one_rate(ARMS, SMALL_CIFAR, **options)
+    arrive()
+    real = at_one_rate(ARMS, SMALL_CIFAR, **options)
+    assert Race(real, "line").source == "CIFAR-10, 200 training and 50 test images"
+    with pytest.raises(
+        ValueError, match=r"2 sources at stage 'test': scikit-learn's handwritten digits.*; CIFAR-10, 200"
+    ):
+        Race(pd.concat([on_digits, real]), "line")
+    with pytest.raises(
+        ValueError, match=r"2 sources at stage 'tune': scikit-learn's handwritten digits.*; CIFAR-10, 200"
+    ):
+        Race(pd.concat([on_digits, real]).assign(stage="tune"), "line")
+    with pytest.raises(
+        ValueError, match=r"tuned on images of one source and tested on another: scikit.*; CIFAR-10, 200"
+    ):
+        Race(pd.concat([on_digits.assign(stage="tune"), real]), "line")
 
 
 # ----------------------------------------------------------------------------------------- store
@@ -151,7 +274,7 @@ def test_a_result_is_kept_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     "text", ["", '{"specification": {}, "result"', '{"specification": {"seed": 5}, "result": {}}', "[]"]
 )
-def test_a_broken_or_foreign_file_is_put_aside(tmp_path, text: str) -> None:
+def test_a_broken_or_foreign_file_is_set_aside(tmp_path, text: str) -> None:
     one = Trial(TASK, "line", schedules.constant(0.1).to_dict(), 8, seed=0)
     path = tmp_path / f"{one.key}.json"
     path.write_text(text)
@@ -177,7 +300,34 @@ def test_everything_that_matters_is_in_the_key() -> None:
     ]
     assert len({base.key, *(other.key for other in others)}) == 11
     assert base.key == Trial(TASK, "line", dict(plan), 8, seed=0).key
-    assert json.loads(json.dumps(base.specification)) == json.loads(json.dumps(base.specification, sort_keys=True))
+    assert base.key == Trial(TASK, "line", dict(reversed(plan.items())), 8, seed=0).key, "in any order"
+
+
+def test_a_label_is_not_in_the_key() -> None:
+    plan = schedules.constant(0.1).to_dict()
+    one, renamed = (Trial(TASK, name, plan, 8, seed=0) for name in ("line", "linear decay"))
+    assert one.key == renamed.key
+    assert "line" not in json.dumps(one.specification)
+
+
+def test_renaming_an_arm_trains_nothing_again(alone: Race, tmp_path, monkeypatch) -> None:
+    race(ARMS, TASK, **SMALL, folder=tmp_path)
+    monkeypatch.setattr(trial, "run", lambda _: pytest.fail("trained again"))
+    names = {"constant": "flat", "line": "linear decay"}
+    arms = {names[name]: shape for name, shape in ARMS.items()}
+    again = race(arms, TASK, **{**SMALL, "reference": "linear decay"}, folder=tmp_path)
+    assert again.runs.arm.unique().tolist() == ["flat", "linear decay", "linear decay, other seeds"]
+    pd.testing.assert_series_equal(again.runs.error, alone.runs.error)
+
+
+def test_a_trial_of_another_format_is_refused() -> None:
+    specification = Trial(TASK, "line", schedules.constant(0.1).to_dict(), 8, seed=0).specification
+    assert specification["format"] == 2
+    with pytest.raises(ValueError, match="written in format 1, this is format 2"):
+        Trial.from_specification({**specification, "format": 1})
+    old = {key: value for key, value in specification.items() if key != "format"} | {"recipe": 1, "arm": "line"}
+    with pytest.raises(ValueError, match="written in format None, this is format 2"):
+        Trial.from_specification(old)
 
 
 # --------------------------------------------------------------------------------------- engines
@@ -212,7 +362,7 @@ def test_what_cannot_be_made_at_once_is_made_alone() -> None:
         Trial(dataclasses.replace(TASK, recipe=Recipe(pad=1)), "line", plan, 8, seed=0),
     ]
     assert not any(one.joinable for one in cannot)
-    with pytest.raises(ValueError, match="made together are PyTorch runs of a network without BatchNorm"):
+    with pytest.raises(ValueError, match="trained together are PyTorch runs of a network without BatchNorm"):
         dataclasses.replace(cannot[0], together=True)
     mixed = race({**ARMS, "tail": Arm(constant_shape, tail=0.2)}, TASK, **{**SMALL, "budgets": [0.5]}, join=True)
     assert set(mixed.summary().arm) == {"constant", "line", "tail", "line, other seeds"}

@@ -9,24 +9,29 @@ import sys
 import pandas as pd
 import pytest
 
-from helpers import data, experiments, runtime
+from helpers import data, experiments, runtime, trial
 from helpers.compare import Arm, Race
-from helpers.experiments import ARMS, EXPERIMENTS, load, save
+from helpers.experiments import _COLUMNS, ARMS, EXPERIMENTS, Experiment, load, save
 from helpers.trial import NETWORKS, Task
 from tests.notebook_tools import ROOT
 
+DEVICE = runtime.describe(runtime.device())
 RECORDED = sorted(path.stem for path in experiments.RESULTS.glob("cifar10_*.json"))
 
 
-@pytest.fixture(scope="module")
-def race(tmp_path_factory) -> Race:
+def small() -> Experiment:
     """A race by the rules of a recorded one, with a small network on the embedded digits."""
     whole = EXPERIMENTS["cifar10_cpu_torch"]
     task = dataclasses.replace(
         whole.task, dataset="digits_rgb", network="mlp", train=256, test=100, validation=64, batch_size=64
     )
     less = {"arms": ("constant", "line"), "budgets": (1, 2), "lrs": (0.01, 0.016), "seeds": 2, "tune_seeds": 1}
-    return dataclasses.replace(whole, task=task, **less).race(tmp_path_factory.mktemp("store"))
+    return dataclasses.replace(whole, task=task, **less)
+
+
+@pytest.fixture(scope="module")
+def race(tmp_path_factory) -> Race:
+    return small().race(tmp_path_factory.mktemp("store"))
 
 
 def test_what_is_saved_is_what_is_read(race: Race, tmp_path) -> None:
@@ -34,16 +39,42 @@ def test_what_is_saved_is_what_is_read(race: Race, tmp_path) -> None:
     again = load("cifar10_cpu_torch", tmp_path)
     pd.testing.assert_frame_equal(again.race.summary(), race.summary())
     assert again.race.report(2) == race.report(2)
-    about = again.provenance
-    assert about["command"] == "the command"
-    assert about["versions"] == {"torch": runtime.version("torch")}
-    assert about["source"] == race.source
-    assert about["source"] in str(again)
-    assert about["device"] in str(again)
+    assert again.provenance["command"] == "the command"
+    said = [*_COLUMNS[:-1], "source", "device", "versions", "framework"]
+    pd.testing.assert_frame_equal(again.race.runs[said], race.runs[said])
+    day = race.runs["date"].iloc[0][:10]
+    versions = f"numpy {runtime.version('numpy')}, torch {runtime.version('torch')}"
+    title = EXPERIMENTS["cifar10_cpu_torch"].title
+    assert str(again).startswith(f"{title}: {race.source}; {DEVICE}; {versions}; {day}")
     before = path.read_bytes()
     save("cifar10_cpu_torch", race, "the command", tmp_path)
     assert path.read_bytes() == before, "written again, the file is the same"
     assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_a_race_that_went_on_elsewhere_says_both_devices(tmp_path, monkeypatch) -> None:
+    done, really = [], trial.run
+
+    def fourth_is_interrupted(one: trial.Trial) -> trial.Result:
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(one.key)
+        return really(one)
+
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(runtime, "describe", lambda _: "cuda, Some Card 9000")
+        elsewhere.setattr(runtime, "now", lambda: "2020-02-29T23:59:59+00:00")
+        elsewhere.setattr(trial, "run", fourth_is_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            small().race(tmp_path / "store")
+    whole = small().race(tmp_path / "store")
+    assert whole.runs.device.value_counts()["cuda, Some Card 9000"] == 3
+    save("cifar10_cpu_torch", whole, "the command", tmp_path)
+    again = load("cifar10_cpu_torch", tmp_path)
+    pd.testing.assert_series_equal(again.race.runs.device, whole.runs.device)
+    pd.testing.assert_series_equal(again.race.runs.date, whole.runs.date)
+    assert f"cuda, Some Card 9000 and {DEVICE}" in str(again)
+    assert "2020-02-29 to " in str(again)
 
 
 def test_an_interrupted_save_leaves_the_old_record(race: Race, tmp_path, monkeypatch) -> None:
@@ -61,7 +92,10 @@ def test_a_record_belongs_to_its_experiment(name: str) -> None:
     about, runs = record.provenance, record.race.runs
     assert about["task"] == json.loads(json.dumps(dataclasses.asdict(experiment.task)))
     assert about["command"].startswith(f"python -m helpers.experiments {name}")
-    assert set(about) >= {"date", "device", "versions", "source", "title", "framework", "reference"}
+    assert {"title", "framework", "reference"} <= set(about)
+    for origin in about["origins"]:
+        assert {"device", "versions", "source"} <= set(origin)
+        assert origin.get("note", "") or runs.date.notna().all(), "what single runs did not keep is said"
     assert tuple(runs.budget.unique()) == experiment.budgets
     tested = runs[(runs.stage == "test") & runs.arm.isin(experiment.arms)]
     assert set(tested.arm) == set(experiment.arms)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import data, for_torch, models, schedules, training
+from helpers import data, for_torch, models, runtime, schedules, training
 from helpers.many import fit_many_torch
 
 DIGITS = data.load("digits").subset(640, 200)
@@ -21,6 +21,8 @@ def test_together_is_one_at_a_time(momentum: float) -> None:
     many = fit_many_torch(
         build, DIGITS, np.stack([plan(K) for plan in PLANS]), seeds=[3, 5], batch_size=64, momentum=momentum
     )
+    assert (many.device, many.versions) == (runtime.device(), {"numpy": np.__version__, "torch": torch.__version__})
+    assert many.seconds > 0
     assert many.losses.shape == many.gradient_norms.shape == (3, 2, 25)
     for row, plan in enumerate(PLANS):
         for column, seed in enumerate([3, 5]):
