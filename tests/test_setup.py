@@ -231,8 +231,8 @@ def test_only_the_agreed_files_are_at_the_top() -> None:
 def test_no_extra_asks_for_what_is_installed_anyway() -> None:
     """Such an extra does nothing, and a sentence that mentions it sends people to type it."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    file = settings["tool"]["setuptools"]["dynamic"]["dependencies"]["file"]
-    installed = {canonicalize_name(wanted.name) for wanted in requirements(file)}
+    files = settings["tool"]["setuptools"]["dynamic"]["dependencies"]["file"]
+    installed = {canonicalize_name(wanted.name) for file in files for wanted in requirements(file)}
     extras = settings["project"].get("optional-dependencies", {})
     for name, wanted in extras.items():
         assert not {canonicalize_name(Requirement(line).name) for line in wanted} <= installed, name
