@@ -1,7 +1,9 @@
 """Schedules in Keras 3, on any backend, with momentum that really moves and a record of what every update used.
 
 Made to be copied: this file and ``schedules.py``, nothing else. Version 2.0, MIT licence, from the project
-"Learning-rate schedules, derived and measured". Keras LOWEST to 3.15, on TensorFlow, PyTorch and JAX. ::
+"Learning-rate schedules, derived and measured". Keras 3.5 or newer (tried with 3.5.0, 3.6.0 and 3.15.1), on TensorFlow,
+PyTorch and JAX. (Keras 3.6 on TensorFlow makes an update too many when the last block of ``steps_per_execution`` is a
+smaller one; 3.10 does not.) ::
 
     import keras
     import for_keras, schedules
@@ -303,7 +305,8 @@ class SGD(_Recording, keras.optimizers.SGD):
         if not self.built:
             keras.optimizers.Optimizer.build(self, variables)  # not SGD's: it asks `if self.momentum != 0`
             self._add_notes()
-            self.momentums = self.add_optimizer_variables(variables, "momentum") if self._has_momentum() else []
+            slots = variables if self._has_momentum() else []
+            self.momentums = [self.add_variable_from_reference(variable, name="momentum") for variable in slots]
 
     def _has_momentum(self) -> bool:
         planned = vars(self)["momentum"]
