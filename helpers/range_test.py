@@ -240,7 +240,7 @@ def _copy_optimizer(optimizer: Any, twin: keras.Model, ladder: Schedule) -> Any:
     if optimizer.gradient_accumulation_steps:
         raise ValueError("a range test makes one update per batch: build it without gradient_accumulation_steps")
     config = optimizer.get_config()
-    for name in ("momentum", "beta_1"):
+    for name in ("momentum", "beta_1", "weight_decay"):
         if isinstance(config.get(name), dict):  # a schedule: keep its present value
             config[name] = float(keras.ops.convert_to_numpy(getattr(optimizer, name)))
     rate = _LadderFrom(ladder, int(optimizer.iterations))

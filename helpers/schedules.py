@@ -1182,6 +1182,8 @@ def assert_used(used: Trace | Recorder, schedule: Plan, *, partial: bool = False
     AssertionError: update 1 used learning rate 0.1, the schedule says 0.075. It never moved: all 4 updates used 0.1.
     """
     trace = used if isinstance(used, Trace) else used.trace()
+    if "lr" in trace.unseen:
+        raise AssertionError(trace.unseen["lr"])
     if not trace.groups or not trace.groups[0].get("lr"):
         raise AssertionError("no update was recorded")
     plans = {"lr": schedule, **others}

@@ -1,7 +1,8 @@
 """Train in either framework and keep what really happened: `fit_torch` and `fit_keras` return a `Run`.
 
 Both see the same batches in the same order, standardise the images in the same way, and drop the last, smaller batch,
-so that every update is made with `batch_size` images. Divergence is a result (`run.diverged`), not a crash.
+so that every update is made with `batch_size` images. Divergence is a result (`run.diverged`), not a crash: the first
+loss that is not finite is the run's last row, with the rate that was held for it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import keras
@@ -24,7 +26,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm.auto import tqdm
 
-from . import runtime
+from . import for_keras, runtime
 from .data import Dataset
 from .recipe import PLAIN, Recipe
 from .schedules import Schedule, Trace, assert_used
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 EVALUATION_BATCH = 1000
+STEPS_PER_EXECUTION = 20  # updates that Keras makes between two looks at the loss: a diverged run makes 19 too many
 Stop = Callable[[list[float]], bool]  # takes the losses so far
 
 
@@ -53,6 +56,7 @@ class Run:
     learning_rates, momenta: what the optimizer held, read back before each update (PyTorch) or noted inside the
     compiled step (Keras, with an optimizer of ``for_keras``); momentum is NaN where nothing reliable can be read.
     losses: the loss of each batch, before its update. evaluations: on the test set, after so many ``updates``.
+    date: when the run began, ISO 8601 in UTC. A run that diverged ends with its first loss that is not finite.
     """
 
     framework: str
@@ -68,6 +72,7 @@ class Run:
     evaluations: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     diverged: bool = False
+    date: str = ""
 
     @property
     def accuracy(self) -> float:
@@ -173,15 +178,15 @@ def fit_torch(
             with _precision(recipe, device):
                 logits = model(x.permute(0, 3, 1, 2).to(kind))
                 loss = functional.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
+            rate, momentum = _held(optimizer)
             run.losses.append(loss.item())
+            run.learning_rates.append(rate)
+            run.momenta.append(momentum)
             if not math.isfinite(run.losses[-1]):
                 run.diverged = True
                 break
             optimizer.zero_grad()
             loss.backward()
-            rate, momentum = _held(optimizer)
-            run.learning_rates.append(rate)
-            run.momenta.append(momentum)
             optimizer.step()
             if scheduler is not None:
                 scheduler.step()
@@ -273,32 +278,60 @@ def fit_keras(
     reseed: bool = True,
     recipe: Recipe = PLAIN,
 ) -> Run:
-    """Compile ``model`` with ``optimizer``, train it with ``model.fit`` and record the rates of every update.
+    """Compile ``model`` with ``optimizer``, train it with ``model.fit`` and record what every update used.
 
-    An optimizer of ``for_keras`` notes inside the compiled step what it uses. Of any other the learning rate is read
-    before each update, and momentum is NaN: the attribute may not be what the compiled step uses.
-    ``updates``, ``stop``, ``evaluate`` and ``recipe`` as in `fit_torch`; the precision is decided when a model is
-    built, so build it inside ``keras_precision(recipe)`` (``ValueError`` otherwise). reseed: set every random
-    generator to ``seed`` first.
+    An optimizer of ``for_keras`` notes inside the compiled step what it uses, and so does a metric with the losses:
+    nothing is read batch by batch, and TensorFlow and JAX make several updates in one call. Of any other optimizer
+    ``for_keras.Watch`` sees the learning rate; momentum is NaN: the attribute may not be what the compiled step uses.
+    ``callbacks`` and ``stop`` are asked after every batch, which is slower. ``updates``, ``stop``, ``evaluate`` and
+    ``recipe`` as in `fit_torch`, but a run given in ``updates`` is evaluated once, at its end; the precision is decided
+    when a model is built, so build it inside ``keras_precision(recipe)`` (``ValueError`` otherwise). reseed: set every
+    random generator to ``seed`` first.
     """
     if recipe.bfloat16 and model.layers[-1].compute_dtype != "bfloat16":
         raise ValueError("the model computes in another precision: build it inside training.keras_precision(recipe)")
     if reseed:
         keras.utils.set_random_seed(seed)
-    metrics: list[Any] = ["accuracy"]
-    if recipe.label_smoothing:  # the test set is judged without it, in both frameworks
-        metrics.append(keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"))
-    model.compile(optimizer=optimizer, loss=_loss(recipe), metrics=metrics, jit_compile=jit_compile)
-    backend = keras.backend.backend()
+    backend, loss = keras.backend.backend(), _loss(recipe)
+    order = _order(len(dataset.x_train), batch_size, epochs, updates, seed)
+    per_epoch = len(order) // (1 if updates is not None else epochs)
     run = _start(f"Keras ({backend})", dataset, batch_size, seed, _keras_device(), keras=keras.__version__)
     run.versions[backend] = runtime.version(backend)
-    order = _order(len(dataset.x_train), batch_size, epochs, updates, seed)
+    train = _Batches(Feed(dataset, recipe, seed, runtime.device() if backend == "torch" else None), order, per_epoch)
     with progress(len(order), "Keras") as bar:
-        recorder = _Recorder(run, dataset if evaluate else None, bar, stop)
-        train = _Batches(Feed(dataset, recipe, seed, runtime.device() if backend == "torch" else None), order)
-        tempo = {"epochs": epochs, "steps_per_epoch": run.updates_per_epoch} if updates is None else {"epochs": 1}
-        model.fit(train, **tempo, shuffle=False, verbose=0, callbacks=[recorder, *callbacks])
+        watch, to = for_keras.Watch(), (run, train, dataset if evaluate else None, bar)
+        each_batch = stop is not None or _rows_are_not_batches(model, optimizer)
+        recorder = _PerUpdate(*to, stop) if each_batch else _InStep(*to, _LossOfEach(loss, per_epoch))
+        metrics: list[Any] = ["accuracy", *recorder.metrics]
+        if recipe.label_smoothing:  # the test set is judged without it, in both frameworks
+            metrics.append(keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"))
+        # every other callback has to be asked after each update, and Keras on PyTorch makes one at a time
+        alone = each_batch or bool(callbacks) or backend == "torch"
+        at_once = {"steps_per_execution": 1 if alone else min(STEPS_PER_EXECUTION, per_epoch)}
+        model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=jit_compile, **at_once)
+        # ours last: they see what the others have assigned
+        every = [*callbacks, watch, recorder]
+        model.fit(train, epochs=len(order) // per_epoch, shuffle=False, verbose=0, callbacks=every)
+    # leave a model that anybody can save, copy and evaluate: without the metric that only records
+    model.compile(optimizer=model.optimizer, loss=loss, metrics=["accuracy"], jit_compile=jit_compile)
+    _take_over(run, watch.trace().groups[0], optimizer)
     return _finish(run)
+
+
+def _rows_are_not_batches(model: keras.Model, optimizer: Any) -> bool:
+    """Whether some batches make no update, or the loss is more than what the metric computes: look at each batch."""
+    skips = isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or model.dtype_policy.name == "mixed_float16"
+    return bool(skips or optimizer.gradient_accumulation_steps or model.losses)
+
+
+def _take_over(run: Run, used: dict[str, list[float]], optimizer: Any) -> None:
+    """Write what was used into ``run``, one row for each loss; NaN for what could not be seen."""
+    unknown = [math.nan] * len(run.losses)
+    run.learning_rates = used.get("lr", unknown)[: len(run.losses)]
+    run.momenta = used.get("momentum", unknown)[: len(run.losses)]
+    if len(run.learning_rates) < len(run.losses):  # the last loss was not finite, and no update was made with it
+        run.learning_rates.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+        run.momenta.append(math.nan)
 
 
 def _keras_device() -> str:
@@ -319,63 +352,83 @@ def keras_precision(recipe: Recipe) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
+def _loss(recipe: Recipe) -> keras.losses.Loss:
+    if recipe.label_smoothing:
+        return _SmoothedCrossEntropy(recipe.label_smoothing)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@keras.saving.register_keras_serializable(package="learning_rate_schedules")
+class _SmoothedCrossEntropy(keras.losses.Loss):
     """Cross-entropy with a part of the target spread over all classes; Keras has that for one-hot labels only."""
-    smoothing = recipe.label_smoothing
 
-    def cross_entropy(labels: Any, logits: Any) -> Any:
+    def __init__(self, smoothing: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.smoothing = smoothing
+
+    def call(self, labels: Any, logits: Any) -> Any:
         sharp = keras.ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-        return (1 - smoothing) * sharp - smoothing * keras.ops.mean(keras.ops.log_softmax(logits), axis=-1)
+        return (1 - self.smoothing) * sharp - self.smoothing * keras.ops.mean(keras.ops.log_softmax(logits), axis=-1)
 
-    return cross_entropy if smoothing else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "smoothing": self.smoothing}
 
 
 class _Batches(keras.utils.PyDataset):
-    """The batches of a feed in their order, for all epochs in one row."""
+    """The batches of a feed in their order, epoch by epoch."""
 
-    def __init__(self, feed: Feed, order: list[NDArray[np.int64]]) -> None:
+    def __init__(self, feed: Feed, order: list[NDArray[np.int64]], per_epoch: int) -> None:
         super().__init__()
-        self.feed, self.order = feed, order
+        self.feed, self.order, self.per_epoch, self.start = feed, order, per_epoch, 0
 
     def __len__(self) -> int:
-        return len(self.order)
+        return self.per_epoch
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        return self.feed(index, self.order[index])
+        return self.feed(self.start + index, self.order[self.start + index])
+
+
+class _LossOfEach(keras.metrics.Metric):
+    """The loss of every batch since the last reset, written down inside the compiled step."""
+
+    def __init__(self, loss: keras.losses.Loss, length: int) -> None:
+        super().__init__(name="loss_of_each")
+        self.loss = loss
+        self.values = self.add_variable((length,), initializer="zeros", name="losses")
+        self.seen = self.add_variable((), initializer="zeros", dtype="int32", name="seen")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        loss = keras.ops.cast(self.loss(y_true, y_pred), self.dtype)
+        place = self.seen % self.values.shape[0]  # a test set may have more batches; it does not matter what it writes
+        here = keras.ops.reshape(place, (1, 1))
+        self.values.assign(keras.ops.scatter_update(self.values, here, keras.ops.reshape(loss, (1,))))
+        self.seen.assign(self.seen + 1)
+
+    def result(self) -> Any:
+        return self.values[0]  # Keras wants a number; nobody reads it
+
+    def read(self) -> list[float]:
+        seen = int(keras.ops.convert_to_numpy(self.seen))
+        return keras.ops.convert_to_numpy(self.values)[:seen].tolist()
 
 
 class _Recorder(keras.callbacks.Callback):
-    """Writes what each update used, and the test metrics after each epoch, into a run."""
+    """Writes the losses, and the test metrics after each epoch, into a run; the two below differ in the losses."""
 
-    def __init__(self, run: Run, dataset: Dataset | None, bar: tqdm, stop: Stop | None) -> None:
+    metrics: tuple[keras.metrics.Metric, ...] = ()
+
+    def __init__(self, run: Run, train: _Batches, dataset: Dataset | None, bar: tqdm) -> None:
         super().__init__()
-        self.run, self.bar, self.stop, self.made, self.dataset = run, bar, stop, 0, dataset
+        self.run, self.train, self.bar, self.dataset = run, train, bar, dataset
         if dataset is not None:
             mean, std = dataset.scaling()
             self.x_test, self.y_test = (dataset.x_test.astype(np.float32) - mean) / std, dataset.y_test
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self.model.reset_metrics()  # Keras reports the mean since the last reset: make that this batch
-        # with mixed precision Keras wraps the optimizer in one that scales the loss
-        self.optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        self.notes = hasattr(self.optimizer, "used")
-        if not self.notes:
-            self.before = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.train.start = epoch * self.train.per_epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        loss, made = float(logs["loss"]), int(self.optimizer.iterations)
-        self.run.diverged = not math.isfinite(loss)
-        self.model.stop_training = self.run.diverged
-        self.bar.update()
-        if made == self.made:
-            return  # no update was made: gradients are accumulated, or an overflow was skipped
-        self.made = made
-        used = self.optimizer.used() if self.notes else {"learning_rate": self.before, "momentum": math.nan}
-        self.run.losses.append(loss)
-        self.run.learning_rates.append(used["learning_rate"])
-        self.run.momenta.append(used["momentum"])
-        if self.stop is not None and self.stop(self.run.losses):
-            self.model.stop_training = True
+        self.bar.update(min(self.train.start + batch + 1, self.bar.total) - self.bar.n)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.dataset is not None and not self.run.diverged:
@@ -383,7 +436,59 @@ class _Recorder(keras.callbacks.Callback):
                 self.x_test, self.y_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True
             )
             found["loss"] = found.pop("cross_entropy", found["loss"])
+            found.pop("loss_of_each", None)
             self.run.evaluations.append({"updates": len(self.run.losses), **found})
+
+
+class _InStep(_Recorder):
+    """Every batch makes an update, and its loss was written down in the step: fetched once an epoch."""
+
+    def __init__(self, run: Run, train: _Batches, dataset: Dataset | None, bar: tqdm, each: _LossOfEach) -> None:
+        super().__init__(run, train, dataset, bar)
+        self.each, self.metrics = each, (each,)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        super().on_train_batch_end(batch, logs)
+        if not math.isfinite(logs["loss"]):  # the mean since the epoch began: one bad loss is enough
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        losses = self.each.read()
+        bad = np.flatnonzero(~np.isfinite(losses))
+        self.run.diverged = bool(bad.size)
+        self.run.losses += losses[: bad[0] + 1] if bad.size else losses
+        if not bad.size and not math.isclose(np.mean(losses), logs["loss"], rel_tol=1e-3, abs_tol=1e-6):
+            raise ValueError("this model adds losses of its own while it is called; only the loss given is recorded")
+        super().on_epoch_end(epoch, logs)
+
+
+class _PerUpdate(_Recorder):
+    """Looks at the loss after every batch, and keeps it when an update was made; asks whether to stop."""
+
+    def __init__(self, run: Run, train: _Batches, dataset: Dataset | None, bar: tqdm, stop: Stop | None) -> None:
+        super().__init__(run, train, dataset, bar)
+        self.stop = stop
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.made = self._count()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.model.reset_metrics()  # Keras reports the mean since the last reset: make that this batch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        super().on_train_batch_end(batch, logs)
+        before, self.made = self.made, self._count()
+        self.run.diverged = not math.isfinite(logs["loss"])
+        if self.made == before and not self.run.diverged:
+            return  # no update was made: gradients are accumulated, or an overflow was skipped
+        self.run.losses.append(logs["loss"])
+        if self.run.diverged or (self.stop is not None and self.stop(self.run.losses)):
+            self.model.stop_training = True
+
+    def _count(self) -> int:
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
 
 # ------------------------------------------------------------------------------------------- both
@@ -396,6 +501,7 @@ def _start(framework: str, dataset: Dataset, batch_size: int, seed: int, device:
         updates_per_epoch=updates_per_epoch(len(dataset.x_train), batch_size),
         device=device,
         versions={"numpy": np.__version__, **versions},
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=-time.perf_counter(),
     )
 

@@ -3,7 +3,14 @@
 `test_other_backend.py` runs this file again on the other backend.
 """
 
+import importlib
 import math
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,16 +20,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from helpers import for_keras
 from helpers import schedules as s
-from helpers.for_keras import SGD, Adam, KerasSchedule
+from helpers.for_keras import SGD, Adam, AdamW, KerasSchedule, Watch, assert_used
 from tests.strategies import any_schedule
 
 BACKEND = keras.backend.backend()
 UPDATES = 24
 ONE_CYCLE = s.one_cycle(0.2, UPDATES)
+ENDLESS = s.noam(64, 10)
 MODES = {"plain": {}, "eager": {"run_eagerly": True}}
-if BACKEND == "tensorflow":  # the torch backend has no compiled step on the CPU and refuses steps_per_execution
-    MODES["steps_per_execution"] = {"steps_per_execution": 4}
+if BACKEND != "torch":  # which has no compiled step on the CPU and refuses steps_per_execution
+    MODES["steps_per_execution"] = {"steps_per_execution": 5}
     MODES["XLA"] = {"jit_compile": True}
     MODES["graph"] = {"jit_compile": False}
 
@@ -67,7 +76,7 @@ def reference(schedule, *, nesterov: bool = False, torch_rule: bool = False, upd
 @settings(max_examples=25)
 def test_the_table_is_the_schedule_in_float32_bit_by_bit(schedule: s.Schedule, k: list[int]) -> None:
     table = KerasSchedule(schedule, steps=600)
-    end = schedule.steps if math.isfinite(schedule.steps) else 600
+    end = schedule.settles if math.isfinite(schedule.settles) else 600
     for step in k:
         assert float(ops.convert_to_numpy(table(step))) == float(np.float32(schedule(min(step, end))))
     looked_up = ops.convert_to_numpy(table(np.array(k)))
@@ -110,6 +119,7 @@ def test_sgd_follows_rate_and_momentum(options: dict, nesterov: bool, torch_rule
         "learning_rate": float(np.float32(ONE_CYCLE(last))),
         "momentum": float(np.float32(ONE_CYCLE.momentum(last))),
     }
+    assert_used(optimizer, ONE_CYCLE)  # all 24 updates, whether made one by one or five in one execution
 
 
 def test_torch_rule_is_pytorch() -> None:
@@ -166,6 +176,7 @@ def test_adam_follows_rate_and_beta_1(options: dict) -> None:
     optimizer = Adam(ONE_CYCLE)
     np.testing.assert_allclose(train(optimizer, **options), w, atol=2e-4)
     assert optimizer.used()["momentum"] == np.float32(ONE_CYCLE.momentum(UPDATES - 1))
+    assert_used(optimizer, ONE_CYCLE)
 
 
 def test_constant_settings_are_keras_own_sgd_and_adam() -> None:
@@ -173,6 +184,9 @@ def test_constant_settings_are_keras_own_sgd_and_adam() -> None:
         (SGD(0.1, momentum=0.9, nesterov=True), keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)),
         (SGD(0.1), keras.optimizers.SGD(0.1)),
         (Adam(0.1, beta_1=0.8), keras.optimizers.Adam(0.1, beta_1=0.8)),
+        (Adam(0.1, weight_decay=0.1, amsgrad=True), keras.optimizers.Adam(0.1, weight_decay=0.1, amsgrad=True)),
+        (AdamW(0.1, weight_decay=0.1), keras.optimizers.AdamW(0.1, weight_decay=0.1)),
+        (AdamW(0.1), keras.optimizers.AdamW(0.1)),
     ):
         np.testing.assert_allclose(train(ours), train(theirs), rtol=1e-6)
 
@@ -198,13 +212,17 @@ def test_the_trap_this_module_exists_for() -> None:
         SGD(0.1, momentum=0.9).momentum = 0.5
     with pytest.raises(AttributeError, match="beta_1 cannot be assigned"):
         Adam(0.1).beta_1 = 0.5
+    with pytest.raises(AttributeError, match="weight_decay cannot be assigned"):
+        AdamW(0.1).weight_decay = 0.5
 
 
 # ------------------------------------------------------------------- counting, saving, mixing
 def test_accumulated_gradients_count_updates_not_batches() -> None:
     schedule = s.one_cycle(0.2, 6)
-    trained = train(SGD(schedule, gradient_accumulation_steps=4), updates=24)
+    optimizer = SGD(schedule, gradient_accumulation_steps=4)
+    trained = train(optimizer, updates=24)
     np.testing.assert_allclose(trained, reference(schedule, updates=6), atol=2e-6)
+    assert_used(optimizer, schedule)  # one row for each real update
 
 
 def small_model(optimizer) -> keras.Model:
@@ -220,7 +238,7 @@ def fit(model: keras.Model, updates: int, start: int = 0) -> None:
     model.fit(x[start : start + updates], y[start : start + updates], batch_size=1, shuffle=False, verbose=0)
 
 
-@pytest.mark.parametrize("build", [lambda: SGD(ONE_CYCLE, nesterov=True, torch_rule=True), lambda: Adam(ONE_CYCLE)])
+@pytest.mark.parametrize("build", [lambda: SGD(ONE_CYCLE, nesterov=True, torch_rule=True), lambda: AdamW(ONE_CYCLE)])
 def test_saving_and_loading_in_the_middle_changes_nothing(build, tmp_path) -> None:
     whole, first = small_model(build()), small_model(build())
     fit(whole, 24)
@@ -232,10 +250,17 @@ def test_saving_and_loading_in_the_middle_changes_nothing(build, tmp_path) -> No
     for a, b in zip(whole.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert second.optimizer.used() == whole.optimizer.used()
+    assert_used(second.optimizer, ONE_CYCLE)  # the record is saved with the optimizer
 
 
 @pytest.mark.parametrize(
-    "build", [lambda: SGD(ONE_CYCLE, momentum=0.8), lambda: Adam(ONE_CYCLE), lambda: SGD(0.1, 0.9)]
+    "build",
+    [
+        lambda: SGD(ONE_CYCLE, momentum=0.8),
+        lambda: Adam(ONE_CYCLE, weight_decay=s.linear(0.5, 0.0, UPDATES)),
+        lambda: AdamW(s.inverse_sqrt(0.1, 5, start_lr=0.0), weight_decay=0.3, steps=UPDATES, record=7),
+        lambda: SGD(0.1, 0.9),
+    ],
 )
 def test_a_clone_trains_identically(build) -> None:
     one = build()
@@ -244,6 +269,18 @@ def test_a_clone_trains_identically(build) -> None:
     a, b, c = (train(optimizer) for optimizer in (one, two, three))
     np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(a, c)
+    assert one.trace() == two.trace() == three.trace()
+
+
+def apply(optimizer, gradients: list, variables: list) -> None:
+    """One update; on JAX in the stateless way, as Keras' own training step does it."""
+    if BACKEND != "jax":
+        optimizer.apply(gradients)
+        return
+    state = [variable.value for variable in optimizer.variables], gradients, [v.value for v in variables]
+    for updated, targets in zip(optimizer.stateless_apply(*state), (variables, optimizer.variables), strict=True):
+        for target, value in zip(targets, updated, strict=True):
+            target.assign(value)
 
 
 def test_mixed_precision_overflows_do_not_move_the_schedule() -> None:
@@ -252,9 +289,11 @@ def test_mixed_precision_overflows_do_not_move_the_schedule() -> None:
     w = keras.Variable(np.ones(3, dtype="float32"))
     outer.build([w])
     for gradient in (1.0, np.inf, 1.0, np.nan):
-        outer.apply([ops.ones(3) * gradient * 2.0])
+        apply(outer, [ops.ones(3) * gradient * 2.0], [w])
     assert int(inner.iterations) == 2
     assert inner.used()["learning_rate"] == np.float32(ONE_CYCLE(1))
+    assert_used(inner, ONE_CYCLE, partial=True)
+    assert len(inner.trace().groups[0]["lr"]) == 2
     assert np.isfinite(ops.convert_to_numpy(w)).all()
 
 
@@ -273,12 +312,16 @@ def test_momentum_can_come_from_elsewhere_than_the_rate() -> None:
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
-        (lambda: KerasSchedule(0.1), TypeError, "schedule of the course"),
-        (lambda: KerasSchedule(s.constant(0.1)), ValueError, "never ends"),
+        (lambda: KerasSchedule(0.1), TypeError, "must be a Schedule, such as"),
+        (lambda: KerasSchedule(ENDLESS), ValueError, "never settles"),
         (lambda: KerasSchedule(s.constant(0.1), steps=0), ValueError, "at least 1"),
         (lambda: KerasSchedule(s.constant(0.1), steps=2.5), TypeError, "whole number"),
         (lambda: KerasSchedule(s.constant(0.1), steps=True), TypeError, "whole number"),
-        (lambda: SGD(s.constant(0.1)), ValueError, "never ends"),
+        (lambda: SGD(ENDLESS), ValueError, "never settles"),
+        (lambda: SGD(0.1, record=0), ValueError, "record must be at least 1"),
+        (lambda: SGD(0.1, weight_decay=-0.1), ValueError, "weight_decay must be at least 0"),
+        (lambda: Adam(0.1, weight_decay=math.inf), ValueError, "weight_decay must be .* finite"),
+        (lambda: AdamW(0.1, weight_decay=None), ValueError, "without weight decay this is Adam"),
         (lambda: SGD(0.1, momentum=1.0), ValueError, "below 1"),
         (lambda: SGD(0.1, momentum=-0.1), ValueError, "at least 0"),
         (lambda: SGD(0.1, momentum="0.9"), TypeError, "number or a schedule"),
@@ -290,3 +333,175 @@ def test_momentum_can_come_from_elsewhere_than_the_rate() -> None:
 def test_bad_input_is_refused(build, error, message: str) -> None:
     with pytest.raises(error, match=message):
         build()
+
+
+# --------------------------------------------------------------------------- what the table needs
+def test_a_schedule_that_settles_needs_no_steps() -> None:
+    staircase = s.piecewise_constant([10, 20], [0.2, 0.1, 0.05]).with_momentum(0.9)
+    optimizer = SGD(staircase)
+    np.testing.assert_allclose(train(optimizer), reference(staircase), atol=2e-6)
+    assert_used(optimizer, staircase)
+    assert float(KerasSchedule(s.constant(0.5))(7)) == 0.5
+
+
+# ----------------------------------------------------------------------------------- weight decay
+@pytest.mark.parametrize("options", MODES.values(), ids=MODES.keys())
+def test_weight_decay_can_be_a_schedule(options: dict) -> None:
+    decay, lr, curvature, w = s.linear(0.5, 0.0, UPDATES), 0.1, np.array([1.0, 2.0, 0.5]), np.ones(3)
+    for k in range(UPDATES):
+        w = w - lr * decay(k) * w - lr * curvature * w
+    optimizer = SGD(lr, weight_decay=decay)
+    np.testing.assert_allclose(train(optimizer, **options), w, rtol=1e-5)
+    assert_used(optimizer, s.constant(lr), weight_decay=decay)
+    with pytest.raises(AssertionError, match="update 1 used weight decay"):
+        assert_used(optimizer, s.constant(lr), weight_decay=s.constant(0.5))
+
+
+def test_scheduled_weight_decay_follows_pytorch() -> None:
+    decay = s.linear(0.5, 0.0, UPDATES)
+    for ours, theirs in (
+        (SGD(0.1, 0.9, torch_rule=True, weight_decay=decay), lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.9)),
+        (AdamW(0.1, weight_decay=decay, epsilon=1e-8), lambda w: torch.optim.AdamW(w, lr=0.1, eps=1e-8)),
+    ):
+        w = torch.ones(3, dtype=torch.float64, requires_grad=True)
+        optimizer = theirs([w])
+        for k in range(UPDATES):
+            optimizer.param_groups[0]["weight_decay"] = decay(k)
+            optimizer.zero_grad()
+            (torch.tensor([1.0, 2.0, 0.5]) * w.square()).sum().div(2).backward()
+            optimizer.step()
+        np.testing.assert_allclose(train(ours), w.detach().numpy(), rtol=1e-3, atol=1e-4)
+        assert ours.used()["weight_decay"] == pytest.approx(decay(UPDATES - 1))
+
+
+# ------------------------------------------------------------------- the record of what was used
+def test_a_full_record_keeps_the_last_updates_and_says_so() -> None:
+    optimizer = SGD(ONE_CYCLE, record=10)
+    train(optimizer)
+    last = optimizer.trace(since=UPDATES - 10).groups[0]["lr"]
+    np.testing.assert_allclose(last, ONE_CYCLE(np.arange(UPDATES - 10, UPDATES)), rtol=1e-6)
+    with pytest.raises(AssertionError, match=r"update 0 is no longer held.* notes the last 10.* record=24"):
+        assert_used(optimizer, ONE_CYCLE)
+
+
+def test_updates_that_were_never_noted_are_not_invented() -> None:
+    optimizer = SGD(ONE_CYCLE)
+    optimizer.build([keras.Variable(np.ones(3, dtype="float32"))])
+    optimizer.iterations.assign(5)
+    with pytest.raises(AssertionError, match="update 0 was not noted"):
+        assert_used(optimizer, ONE_CYCLE)
+
+
+def test_the_record_is_as_long_as_the_schedules() -> None:
+    assert SGD(0.1).record == 10_000
+    assert SGD(s.linear(0.1, 0.0, 20_000)).record == 20_001
+    assert SGD(0.1, momentum=s.linear(0.9, 0.5, 30_000)).record == 30_001
+    assert SGD(ENDLESS, steps=40_000).record == 40_001
+
+
+def test_a_run_longer_than_its_schedule_is_found() -> None:
+    optimizer = SGD(s.linear(0.1, 0.0, 5))
+    train(optimizer, updates=12)
+    with pytest.raises(AssertionError, match=r"12 updates .* 5 steps"):
+        assert_used(optimizer, s.linear(0.1, 0.0, 5))
+
+
+def test_an_unused_optimizer_has_an_empty_trace() -> None:
+    with pytest.raises(AssertionError, match="no update"):
+        assert_used(SGD(0.1), s.constant(0.1))
+
+
+# -------------------------------------------------------------------------- watching other optimizers
+STOCK = [name for name in ("SGD", "AdamW", "Lion", "Muon") if hasattr(keras.optimizers, name)]
+AT_ONCE = (1,) if BACKEND == "torch" else (1, 5)
+
+
+def watched(optimizer, updates: int = UPDATES, before: tuple = (), **options) -> Watch:
+    model, watch = Quadratic(), Watch()
+    model.compile(optimizer=optimizer, loss=lambda y_true, y_pred: y_pred, **options)
+    data = np.zeros((updates, 1))
+    model.fit(data, data, batch_size=1, shuffle=False, verbose=0, callbacks=[*before, watch])
+    return watch
+
+
+@pytest.mark.parametrize("at_once", AT_ONCE)
+@pytest.mark.parametrize("name", STOCK)
+def test_any_optimizer_follows_the_rate_and_drops_the_momentum(name: str, at_once: int) -> None:
+    optimizer = getattr(keras.optimizers, name)(KerasSchedule(ONE_CYCLE))
+    watch = watched(optimizer, steps_per_execution=at_once)
+    assert_used(watch, ONE_CYCLE.with_momentum(None))
+    for_good = watch.trace().groups[0]["lr"]
+    assert for_good == ONE_CYCLE(np.arange(UPDATES)).astype(np.float32).tolist()
+    with pytest.raises(AssertionError, match=r"drops the momentum that a schedule carries: use for_keras\.SGD"):
+        assert_used(watch, ONE_CYCLE)
+
+
+@pytest.mark.parametrize("at_once", AT_ONCE)
+def test_accumulated_updates_of_a_stock_optimizer_are_seen_as_keras_makes_them(at_once: int) -> None:
+    optimizer = keras.optimizers.SGD(KerasSchedule(ONE_CYCLE), gradient_accumulation_steps=4)
+    rates = watched(optimizer, steps_per_execution=at_once).trace().groups[0]["lr"]
+    np.testing.assert_allclose(rates, ONE_CYCLE(np.arange(3, UPDATES, 4)), rtol=1e-6)  # micro-batches: Keras' own rule
+
+
+class Falling(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate.assign(0.1 / (batch + 1))
+        self.model.optimizer.momentum = 0.5
+
+
+def test_what_a_callback_assigns_is_seen_where_it_can_be() -> None:
+    watch = watched(keras.optimizers.SGD(0.1, momentum=0.9), before=(Falling(),))
+    rates = s.tabulated((0.1 / np.arange(1, UPDATES + 1)).tolist())
+    assert_used(watch, rates)
+    for momentum in (0.5, 0.9):
+        with pytest.raises(AssertionError, match="momentum of a stock Keras optimizer cannot be seen"):
+            assert_used(watch, rates.with_momentum(momentum))
+    with pytest.raises(AssertionError, match="weight decay of a stock Keras optimizer cannot be seen"):
+        assert_used(watch, rates, weight_decay=s.constant(0.0))
+
+
+def test_a_function_as_learning_rate_is_not_trusted() -> None:
+    with pytest.raises(AssertionError, match="called once, when the step is traced"):
+        assert_used(watched(keras.optimizers.SGD(lambda: 0.1)), s.constant(0.1))
+
+
+def test_watch_hands_out_the_record_of_our_optimizers_even_when_it_is_short() -> None:
+    optimizer = AdamW(ONE_CYCLE, weight_decay=s.linear(0.1, 0.0, UPDATES), record=6)
+    assert_used(watched(optimizer), ONE_CYCLE, weight_decay=s.linear(0.1, 0.0, UPDATES))
+
+
+def test_watch_notices_updates_made_behind_its_back() -> None:
+    model, watch, data = Quadratic(), Watch(), np.zeros((4, 1))
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=lambda y_true, y_pred: y_pred)
+    for callbacks in ([watch], [watch]):
+        model.fit(data, data, batch_size=1, verbose=0, callbacks=callbacks)
+    assert_used(watch, s.constant(0.1))
+    assert len(watch.trace().groups[0]["lr"]) == 8
+    for callbacks in ([], [watch]):
+        model.fit(data, data, batch_size=1, verbose=0, callbacks=callbacks)
+    with pytest.raises(AssertionError, match="while this Watch was not among the callbacks"):
+        assert_used(watch, s.constant(0.1))
+
+
+# ------------------------------------------------------------------------------- copied elsewhere
+def test_the_two_files_work_alone_and_their_example_runs(tmp_path) -> None:
+    helpers = Path(for_keras.__file__).parent
+    for name in ("schedules.py", "for_keras.py"):
+        shutil.copy(helpers / name, tmp_path)
+    example = for_keras.__doc__.partition("::\n")[2].partition("\n\nAssigning")[0]
+    (tmp_path / "example.py").write_text(textwrap.dedent(example))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "example.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_missing_module_is_not_masked(tmp_path, monkeypatch) -> None:
+    package = tmp_path / "copied_keras_adapter"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "schedules.py").write_text("import nowhere_to_be_found\n")
+    shutil.copy(for_keras.__file__, package)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
+        importlib.import_module("copied_keras_adapter.for_keras")

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from datetime import UTC, datetime, timedelta
 
 import keras
 import numpy as np
@@ -30,7 +31,7 @@ def run_torch(schedule: s.Schedule = SCHEDULE, lr: float = 0.1, **options) -> tr
 
 def run_keras(optimizer: keras.optimizers.Optimizer | None = None, **options) -> training.Run:
     model = models.mlp_keras(DIGITS.image_shape, hidden=(16,))
-    return training.fit_keras(model, optimizer or SGD(SCHEDULE), DIGITS, epochs=EPOCHS, **options)
+    return training.fit_keras(model, optimizer or SGD(SCHEDULE), DIGITS, **{"epochs": EPOCHS, **options})
 
 
 @pytest.mark.parametrize("run", [run_torch, run_keras])
@@ -77,14 +78,37 @@ def test_a_torch_scheduler_is_stepped_after_every_update() -> None:
 
 
 @pytest.mark.parametrize(
-    "run", [lambda: run_torch(None, lr=1e30), lambda: run_keras(keras.optimizers.SGD(1e30))], ids=["torch", "keras"]
+    "run",
+    [
+        lambda: run_torch(None, lr=1e30),
+        lambda: run_keras(SGD(1e30)),
+        lambda: run_keras(keras.optimizers.SGD(1e30)),
+        lambda: run_keras(SGD(1e30), stop=lambda losses: False),
+    ],
+    ids=["torch", "keras", "a stock optimizer", "batch by batch"],
 )
 def test_divergence_is_a_result(run) -> None:
     result = run()
     assert result.diverged
     assert math.isnan(result.accuracy)
     assert not math.isfinite(result.losses[-1])
+    assert np.isfinite(result.losses[:-1]).all(), "the first bad loss is the last one kept"
     assert len(result.losses) < STEPS
+    assert len(result.learning_rates) == len(result.momenta) == len(result.losses), "with the rate held for it"
+    assert result.learning_rates == [pytest.approx(1e30)] * len(result.losses)
+    assert result.evaluations == []
+
+
+def test_a_loss_that_is_never_finite_has_its_rate_even_when_its_update_was_skipped(request) -> None:
+    before = keras.config.dtype_policy()
+    request.addfinalizer(lambda: keras.config.set_dtype_policy(before))
+    keras.config.set_dtype_policy("mixed_float16")
+    model = models.mlp_keras(DIGITS.image_shape, hidden=(16,))
+    model.layers[-1].kernel.assign(np.full((16, 10), np.nan))
+    result = training.fit_keras(model, SGD(SCHEDULE), DIGITS)
+    assert result.diverged
+    assert result.learning_rates == [pytest.approx(SCHEDULE(0))]
+    assert len(result.losses) == len(result.momenta) == 1
 
 
 def test_mixed_precision_records_only_the_updates_made(request) -> None:
@@ -182,3 +206,72 @@ def test_the_random_generators_can_be_left_alone() -> None:
     before = random.getstate()
     training.fit_keras(models.mlp_keras(digits.image_shape), SGD(0.1), digits, batch_size=60, reseed=False)
     assert random.getstate() == before
+
+
+# ------------------------------------------------- several updates in one execution, one row for each
+def one_by_one(monkeypatch, **options) -> training.Run:
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "STEPS_PER_EXECUTION", 1)
+        return run_keras(**options)
+
+
+@pytest.mark.parametrize("options", [{}, {"updates": 7}], ids=["whole epochs", "updates"])
+@pytest.mark.parametrize("at_once", [2, 3, 5, 20])  # an epoch has 5 updates: the last block is smaller, or all is one
+def test_updates_in_one_execution_are_recorded_one_by_one(options: dict, at_once: int, monkeypatch) -> None:
+    expected = one_by_one(monkeypatch, **options)
+    monkeypatch.setattr(training, "STEPS_PER_EXECUTION", at_once)
+    result = run_keras(**options)
+    np.testing.assert_allclose(result.losses, expected.losses, rtol=1e-5)
+    assert result.learning_rates == expected.learning_rates == rounded(SCHEDULE, len(result.losses))
+    assert result.momenta == expected.momenta
+    assert [e["updates"] for e in result.evaluations] == [e["updates"] for e in expected.evaluations]
+    assert result.accuracy == expected.accuracy
+
+
+def rounded(schedule: s.Schedule, updates: int) -> list[float]:
+    return schedule(np.arange(updates)).astype(np.float32).tolist()
+
+
+def test_losses_written_in_the_step_are_those_that_keras_reports() -> None:
+    seen = run_keras(stop=lambda losses: False)  # batch by batch, from Keras' own log
+    np.testing.assert_allclose(run_keras().losses, seen.losses, rtol=1e-5)
+
+
+class Halving(keras.callbacks.Callback):
+    """Assigns before every update; asked once in several updates it would be too late."""
+
+    def on_train_batch_begin(self, batch: int, logs=None) -> None:
+        self.model.optimizer.learning_rate.assign(0.1 * 0.5**batch)
+
+
+def test_a_callback_is_asked_before_every_update_and_what_it_assigns_is_recorded() -> None:
+    result = run_keras(keras.optimizers.SGD(0.1), callbacks=(Halving(),))
+    np.testing.assert_allclose(result.learning_rates, [0.1 * 0.5 ** (k % 5) for k in range(STEPS)], rtol=1e-6)
+
+
+def test_losses_of_the_model_itself_are_recorded_too() -> None:
+    model = models.mlp_keras(DIGITS.image_shape, hidden=(16,))
+    model.layers[-1].kernel.regularizer = keras.regularizers.L2(1.0)
+    plain = run_keras(SGD(SCHEDULE)).losses[0]
+    weights = keras.ops.convert_to_numpy(model.layers[-1].kernel)
+    result = training.fit_keras(model, SGD(SCHEDULE), DIGITS)
+    assert result.losses[0] == pytest.approx(plain + np.square(weights).sum(), rel=1e-4)
+
+
+def test_the_model_is_left_as_anybody_would_compile_it(tmp_path) -> None:
+    model = models.mlp_keras(DIGITS.image_shape, hidden=(16,))
+    training.fit_keras(model, SGD(SCHEDULE), DIGITS)
+    assert set(model.evaluate(DIGITS.x_test, DIGITS.y_test, verbose=0, return_dict=True)) == {"loss", "accuracy"}
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize("run", [run_torch, run_keras])
+def test_a_run_knows_when_it_began(run) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    result = run()
+    after = datetime.now(UTC)
+    began = datetime.fromisoformat(result.date)
+    assert before <= began <= after - timedelta(seconds=result.seconds - 2)
+    assert began.utcoffset() == timedelta(0)
