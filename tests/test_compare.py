@@ -23,6 +23,8 @@ from helpers.compare import Arm, Race, Task, at_one_rate, holm, race, run_all
 from helpers.recipe import Recipe
 from helpers.trial import Store, Trial
 
+pytestmark = pytest.mark.full
+
 TASK = Task("digits", train=640, test=200, validation=128, batch_size=64)
 ARMS = {
     "constant": lambda updates: schedules.constant(1.0),

@@ -15,6 +15,7 @@ from helpers.experiments import ARMS, EXPERIMENTS, load, save
 from helpers.trial import NETWORKS, Task
 from tests.notebook_tools import ROOT
 
+pytestmark = pytest.mark.full
 RECORDED = sorted(path.stem for path in experiments.RESULTS.glob("cifar10_*.json"))
 
 

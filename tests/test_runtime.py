@@ -49,6 +49,7 @@ def test_modules_import_no_more_than_they_need(module: str, absent: tuple[str, .
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("wanted", ["", "tensorflow", "torch"])
 def test_frameworks_import_silently_on_the_chosen_backend(wanted: str) -> None:
     code = """
@@ -84,6 +85,7 @@ assert model.optimizer.used()["learning_rate"] == np.float32(schedules.one_cycle
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("adapter", "code"), [("for_torch.py", TORCH_USE), ("for_keras.py", KERAS_USE)])
 def test_copying_schedules_and_one_adapter_is_enough(tmp_path, adapter: str, code: str) -> None:
     for name in ("schedules.py", adapter):
