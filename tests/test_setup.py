@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -275,6 +276,24 @@ def test_what_runs(tested, tmp_path, arguments: list[str], expected: set[str]) -
     assert all(ran.count(name) == (11 if name[0].isdigit() else 1) for name in expected)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups that a test could interrupt")
+def test_ctrl_c_waits_for_the_command_to_tidy_up(tmp_path) -> None:
+    command = tmp_path / "command.py"
+    command.write_text(
+        "import time\n"
+        "try:\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    time.sleep(1)\n    print('tidy', flush=True)\n    raise SystemExit(2)\n"
+    )
+    code = f"import sys, course\ntry:\n    course.run(sys.executable, {str(command)!r})\n"
+    code += "except Exception as stop:\n    sys.exit(stop.returncode + 40)"
+    options = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE, "start_new_session": True}
+    with subprocess.Popen([sys.executable, "-c", code], **options) as terminal:
+        assert terminal.stdout.readline() == "ready\n"
+        os.killpg(terminal.pid, signal.SIGINT)
+        assert terminal.stdout.read() == "tidy\n"
+    assert terminal.returncode == 42
+
+
 def test_the_readme_names_the_commands_and_every_lesson() -> None:
     for command in ("python3 course.py lab", "python3 course.py run", "python3 course.py test"):
         assert command in README
@@ -299,8 +318,7 @@ def test_code_and_notebooks_are_lint_free() -> None:
 
 
 def test_types_are_right() -> None:
-    command = [sys.executable, "-m", "mypy", "--cache-dir", os.devnull]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
