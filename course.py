@@ -3,12 +3,14 @@
 
     python3 course.py lab     open the course in JupyterLab, at lesson 00
     python3 course.py run     no browser: execute every lesson (or those named) to readable HTML in out/
-    python3 course.py test    lint, unit tests and every notebook
+    python3 course.py test    lint, unit tests and every notebook, on all cores (-n 0: on one, in one process)
+                      test quick: lint, what is tested in seconds, and lesson 00; test all: also what takes long
 
 The rest goes to JupyterLab, nbconvert or pytest. Environment variables: COURSE_VENV, where the environment lives;
 COURSE_TORCH=cpu or pypi, which PyTorch on Linux (default: cpu unless there is an NVIDIA card); PIP_FIND_LINKS.
 """
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -25,12 +27,19 @@ NEWS = "@jupyterlab/apputils-extension:announcements"  # JupyterLab's "may we sh
 COMMANDS = {
     "lab": ["jupyterlab", "--allow-root", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"],
     "run": ["nbconvert", "--to", "html", "--template", "classic", "--execute", "--output-dir", HERE / "out"],
-    "test": ["pytest"],
+    "test": ["pytest", "-n", "auto", "--durations=10", "--durations-min=5"],
 }
+QUICK = ["helpers", "tests", "notebooks/00_start_here.ipynb", "-m", "not full and not slow"]
+TESTS = {"quick": QUICK, "all": ["-m", ""]}
 
 
 def run(*command: object, **options: object) -> None:
-    subprocess.run(list(map(str, command)), check=True, **options)
+    with subprocess.Popen(list(map(str, command)), **options) as process:
+        while process.returncode is None:
+            with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches the command too: let it tidy up and say so
+                process.wait()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def pip(*arguments: object) -> None:
@@ -62,15 +71,26 @@ def set_up() -> None:
     stamp.write_text(wanted)
 
 
+def settings(what: str, how_much: str = "") -> dict[str, str]:
+    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
+    if what != "test":
+        return {**os.environ, "PATH": path, "TQDM_DISABLE": "" if what == "lab" else "1"}  # bars are for people
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(cores, 4) if cores > 1 else 0  # each takes 2 GB with its notebook; 0 is this process, no worker
+    wanted = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+    wanted |= {"COURSE_BUDGET": "smoke", "PYTEST_XDIST_AUTO_NUM_WORKERS": str(workers)}
+    wanted |= {"HYPOTHESIS_EXAMPLES": "500"} if how_much == "all" else {}
+    return {**wanted, **os.environ, "PATH": path, "TQDM_DISABLE": "1"}  # what the user has set counts more
+
+
 def main(what: str = "", *rest: str) -> None:
     if what not in COMMANDS:
         sys.exit(__doc__)
     set_up()
     if what == "run" and not any(argument.endswith(".ipynb") for argument in rest):
         rest = (*rest, *map(str, sorted((HERE / "notebooks").glob("*.ipynb"))))
-    path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
-    settings = {"PATH": path, "TQDM_DISABLE": "" if what == "lab" else "1"}  # progress bars are for people
-    run(PYTHON, "-m", *COMMANDS[what], *rest, cwd=HERE, env={**os.environ, **settings})
+    selected = TESTS.get(rest[0], rest[:1]) if what == "test" and rest else rest[:1]
+    run(PYTHON, "-m", *COMMANDS[what], *selected, *rest[1:], cwd=HERE, env=settings(what, *rest[:1]))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ micro-batches when gradients are accumulated; ``_apply_weight_decay`` and ``_use
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import numpy as np
@@ -45,7 +45,7 @@ if TYPE_CHECKING or __package__:
     from . import schedules
     from .schedules import Schedule, Trace, assert_used
 else:  # copied, next to schedules.py
-    import schedules  # noqa: F401
+    import schedules
     from schedules import Schedule, Trace, assert_used
 
 __all__ = ["SGD", "Adam", "AdamW", "KerasSchedule", "Watch", "assert_used"]
@@ -54,7 +54,7 @@ _PACKAGE = "learning_rate_schedules"
 _RECORD = 10_000  # updates that an optimizer notes when nothing says how long its run is: 120 kB
 _NOTED = ("lr", "momentum", "weight_decay")
 
-Number = float | Schedule | LearningRateSchedule  # what may be a number or a schedule
+Number: TypeAlias = "float | Schedule | LearningRateSchedule"  # what may be a number or a schedule
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
@@ -91,11 +91,10 @@ class KerasSchedule(LearningRateSchedule):
         if not isinstance(schedule, Schedule):
             raise TypeError(f"schedule must be a Schedule, such as schedules.constant(0.1), got {schedule!r}")
         _check_count("steps", steps)
-        changes = getattr(schedule, "settles", schedule.steps)
-        if steps is None and math.isinf(changes):
-            raise ValueError(f"{schedule!r} never settles: say how many steps to tabulate, steps=...")
+        if steps is None and math.isinf(schedule.settles):
+            raise ValueError(f"{schedules.short(schedule)} never settles: say how many steps to tabulate, steps=...")
         self.schedule = schedule
-        self.steps = math.ceil(changes) if math.isfinite(changes) else int(steps or 0)
+        self.steps = int(schedule.settles) if math.isfinite(schedule.settles) else int(steps or 0)
         values = np.asarray(schedule(np.arange(self.steps + 1)), dtype=np.float32)
         self._table = keras.Variable(values, trainable=False, dtype="float32", name="schedule")
 
@@ -202,8 +201,8 @@ class _Recording:
             missing = first + int(np.argmax(np.isnan(rows[:, 0])))
             lost = f"update {missing} was not noted: the count of updates was set from outside, or the rate was NaN"
         if lost:
-            return _trace({}, dict.fromkeys(names, lost))
-        return _trace({name: rows[:, column].tolist() for column, name in enumerate(names)}, {})
+            return Trace([{}], dict.fromkeys(names, lost))
+        return Trace([{name: rows[:, column].tolist() for column, name in enumerate(names)}], {})
 
     def _made(self) -> int:
         return int(ops.convert_to_numpy(self.iterations)) if self.built else 0
@@ -484,10 +483,6 @@ def _describe(value: float | KerasSchedule | None) -> Any:
     return keras.saving.serialize_keras_object(value) if isinstance(value, KerasSchedule) else value
 
 
-def _trace(group: dict[str, list[float]], unseen: dict[str, str]) -> Trace:
-    return Trace([group], unseen)
-
-
 # ----------------------------------------------------------------------- watching other optimizers
 _HELD_BY_THE_STEP = (
     "{} of a stock Keras optimizer cannot be seen: a compiled step holds the number that it was traced with, whatever "
@@ -562,9 +557,9 @@ class Watch(keras.callbacks.Callback):
     def trace(self) -> Trace:
         """The learning rate of every update seen so far; of an optimizer of this module, momentum and decay too."""
         if self._optimizer is None:
-            return _trace({"lr": []}, {})
+            return Trace([{"lr": []}], {})
         unseen = {**({} if self._is_ours else self._hidden()), **self._unseen}
-        return _trace({name: seen for name, seen in self._seen.items() if name not in unseen}, unseen)
+        return Trace([{name: seen for name, seen in self._seen.items() if name not in unseen}], unseen)
 
     def _hidden(self) -> dict[str, str]:
         """What cannot be seen of a stock optimizer, with the reason."""

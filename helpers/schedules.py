@@ -1185,7 +1185,7 @@ def assert_used(used: Trace | Recorder, schedule: Plan, *, partial: bool = False
     if "lr" in trace.unseen:
         raise AssertionError(trace.unseen["lr"])
     if not trace.groups or not trace.groups[0].get("lr"):
-        raise AssertionError("no update was recorded")
+        raise AssertionError(trace.unseen.get("lr", "no update was recorded"))
     plans = {"lr": schedule, **others}
     for number, group in enumerate(trace.groups):
         where = f" in parameter group {number}" if len(trace.groups) > 1 else ""

@@ -54,7 +54,7 @@ def run_together(trials: Sequence[Trial]) -> dict[str, Result]:
         batch_size=first.task.batch_size,
         momentum=first.task.momentum,
     )
-    about = provenance(made, dataset.source, made.date, share=made.accuracies.size)
+    about = provenance(made, dataset.source, share=made.accuracies.size)
     results = {}
     for trial in trials:
         at = plans.index(trial.schedule), seeds.index(trial.seed)

@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import keras
@@ -501,7 +500,7 @@ def _start(framework: str, dataset: Dataset, batch_size: int, seed: int, device:
         updates_per_epoch=updates_per_epoch(len(dataset.x_train), batch_size),
         device=device,
         versions={"numpy": np.__version__, **versions},
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        date=runtime.now(),
         seconds=-time.perf_counter(),
     )
 

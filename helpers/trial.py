@@ -239,11 +239,11 @@ def run(trial: Trial) -> Result:
     error and loss are None for a run that diverged. One thread a run: many runs share a machine. Raises
     ``DatasetError`` when other images are found than the trial was planned with.
     """
-    date, dataset = runtime.now(), trial.data()
+    dataset = trial.data()
     with _one_thread():
         train = _run_torch if trial.framework == "torch" else _run_keras
         done, found = train(trial, dataset, Schedule.from_dict(trial.schedule))
-    return outcome(found, provenance(done, dataset.source, date))
+    return outcome(found, provenance(done, dataset.source))
 
 
 def outcome(found: dict[str, float] | None, about: dict[str, Any]) -> Result:
@@ -253,17 +253,15 @@ def outcome(found: dict[str, float] | None, about: dict[str, Any]) -> Result:
     return {"error": 100 * (1 - found["accuracy"]), "loss": found["loss"], "diverged": False, **about}
 
 
-def provenance(done: training.Run | ManyRuns, source: str, date: str, *, share: int = 1) -> dict[str, Any]:
+def provenance(done: training.Run | ManyRuns, source: str, *, share: int = 1) -> dict[str, Any]:
     """Where a result comes from, said by the process that trained it, while it knows.
 
     Parameters
     ----------
     done : Run or ManyRuns
-        Has the device, the versions and the seconds of training.
+        Has the device, the versions, the seconds of training and the date of its beginning.
     source : str
         Of the images.
-    date : str
-        When the run began, ISO 8601 in UTC.
     share : int
         How many runs the seconds belong to: each gets its part of them.
 
@@ -277,7 +275,7 @@ def provenance(done: training.Run | ManyRuns, source: str, date: str, *, share: 
         "device": runtime.describe(done.device),
         "versions": ", ".join(f"{name} {version}" for name, version in sorted(done.versions.items())),
         "seconds": round(done.seconds / share, 3),
-        "date": date,
+        "date": done.date,
     }
 
 

@@ -1,4 +1,4 @@
-"""Settings shared by every test: small budget, no progress bars, one thread (two frameworks on two cores)."""
+"""Settings shared by every test: small budget, no progress bars, one thread a process; and which files start first."""
 
 import os
 
@@ -7,8 +7,13 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # this and the next for the kernels of notebooks, too
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
+import collections
+
+import pytest
 from hypothesis import settings
 
 # The same examples every time, so that a learner's machine never fails by chance.
@@ -20,3 +25,26 @@ settings.register_profile(
     max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "60")),
 )
 settings.load_profile("course")
+
+
+def is_long(item: pytest.Item) -> bool:
+    return item.path.suffix == ".ipynb" or item.get_closest_marker("full") is not None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With workers, start with the files that take long: many short ones fill the gaps at the end."""
+    if hasattr(config, "workerinput"):
+        long = {item.path for item in items if is_long(item)}
+        items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Beside the slowest tests the slowest files: a notebook is a file, and each of its cells a test."""
+    seconds: collections.Counter[str] = collections.Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.split("::")[0]] += report.duration
+    if sum(seconds.values()) > 60:
+        terminalreporter.section("slowest files")
+        for name, duration in seconds.most_common(10):
+            terminalreporter.write_line(f"{duration:6.0f} s  {name}")

@@ -1,5 +1,6 @@
-"""Random valid schedules, for property tests."""
+"""Random valid schedules, for property tests; and how many of them."""
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from helpers import schedules as s
@@ -9,6 +10,11 @@ fractions = st.floats(0.05, 0.95)
 counts = st.integers(1, 500)
 momenta = st.tuples(st.floats(0.0, 0.9), st.floats(0.9, 0.99))
 anneals = st.sampled_from(["cos", "linear"])
+
+
+def examples(usual: int) -> settings:
+    """As many as ``usual`` where a test is given 60 examples, and more where HYPOTHESIS_EXAMPLES asks for more."""
+    return settings(max_examples=max(1, usual * settings().max_examples // 60))
 
 
 def ordered(a: float, b: float) -> tuple[float, float]:

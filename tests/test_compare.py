@@ -26,6 +26,8 @@ from helpers.compare import Arm, Race, Task, at_one_rate, holm, race, run_all
 from helpers.recipe import Recipe
 from helpers.trial import Store, Trial
 
+pytestmark = pytest.mark.full
+
 TASK = Task("digits", train=640, test=200, validation=128, batch_size=64)
 ARMS = {
     "constant": lambda updates: schedules.constant(1.0),
@@ -430,21 +432,26 @@ def line_shape(updates: int):
 ARMS_PICKLED = {"constant": constant_shape, "line": line_shape}
 
 
-def test_a_race_that_was_killed_ends_as_if_it_had_not_been(alone: Race, tmp_path) -> None:
+@pytest.mark.parametrize("kills", [1, pytest.param(4, marks=pytest.mark.slow)])
+def test_a_race_that_was_killed_ends_as_if_it_had_not_been(alone: Race, tmp_path, kills: int) -> None:
     code = f"""
 from helpers import schedules
 from helpers.compare import Task, race
 race({{"constant": lambda n: schedules.constant(1.0), "line": lambda n: schedules.linear(1.0, 0.0, n)}},
      Task("digits", train=640, test=200, validation=128, batch_size=64), folder={str(tmp_path)!r}, **{SMALL!r})
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("*.json"))) < 4 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
-    assert len(before) >= 4
+    before: dict[str, int] = {}
+    for _ in range(kills):
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+        wanted, deadline = len(before) + 4, time.monotonic() + 120
+        while len(list(tmp_path.glob("*.json"))) < wanted and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        now = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+        assert len(now) >= wanted
+        assert before.items() <= now.items(), "what was done is not done again"
+        before = now
     again = race(ARMS, TASK, **SMALL, folder=tmp_path)
     assert csv(again) == csv(alone)
     after = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}

@@ -15,6 +15,7 @@ from helpers.experiments import _COLUMNS, ARMS, EXPERIMENTS, Experiment, load, s
 from helpers.trial import NETWORKS, Task
 from tests.notebook_tools import ROOT
 
+pytestmark = pytest.mark.full
 DEVICE = runtime.describe(runtime.device())
 RECORDED = sorted(path.stem for path in experiments.RESULTS.glob("cifar10_*.json"))
 
@@ -128,24 +129,22 @@ def test_every_arm_has_peak_one_and_falls_when_it_should() -> None:
         assert experiment.task.network in NETWORKS
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "COURSE_BUDGET": "smoke"}
-    whole = [sys.executable, "-m", "helpers.experiments", *arguments]
-    return subprocess.run(whole, cwd=ROOT, env=environment, capture_output=True, text=True)
-
-
-def test_the_command_lists_and_tries(tmp_path) -> None:
-    listed = command()
-    assert listed.returncode == 0
-    assert "cifar10_cpu_torch: CIFAR-10, narrow ResNet-9, on a CPU (recorded)" in listed.stdout
-    tried = command("cifar10_cpu_torch", "--try", "--store", str(tmp_path))
+def test_the_command_tries(tmp_path) -> None:
+    whole = [sys.executable, "-m", "helpers.experiments", "cifar10_cpu_torch", "--try", "--store", str(tmp_path)]
+    options = {"cwd": ROOT, "env": {**os.environ, "COURSE_BUDGET": "smoke"}, "capture_output": True, "text": True}
+    tried = subprocess.run(whole, **options)
     assert tried.returncode == 0, tried.stderr
     assert "1cycle, peak at 30 %" in tried.stdout
     assert "test error" in tried.stdout
-    wrong = command("cifar100")
-    assert wrong.returncode == 2
-    assert "invalid choice" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+
+
+def test_the_command_lists_and_refuses(capsys) -> None:
+    assert experiments.main([]) == 0
+    assert "cifar10_cpu_torch: CIFAR-10, narrow ResNet-9, on a CPU (recorded)" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        experiments.main(["cifar100"])
+    assert stopped.value.code == 2
+    assert "invalid choice" in capsys.readouterr().err
 
 
 def test_a_stand_in_is_not_recorded(tmp_path, monkeypatch, capsys) -> None:

@@ -10,12 +10,13 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from helpers import schedules as s
 from helpers.for_torch import Scheduler, assert_used, drive, watch
+from tests.strategies import examples
 
 ONE_CYCLE = s.one_cycle(0.1, 40)
 OPTIMIZERS = {
@@ -111,7 +112,7 @@ def test_long_and_endless_schedules_are_tabulated_in_blocks() -> None:
     st.booleans(),
     st.permutations(["build", "optimizer", "scheduler"]),
 )
-@settings(max_examples=40)
+@examples(40)
 def test_resuming_is_bit_exact_in_every_order(k: int, name: str, driven: bool, order: list[str]) -> None:
     def start():
         model = problem()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import keras
+import pytest
 
 FILES = [
     "tests/test_for_keras.py",
@@ -17,9 +18,10 @@ FILES = [
 ]
 
 
+@pytest.mark.full
 def test_the_keras_tests_pass_on_the_other_backend() -> None:
     other = "torch" if keras.backend.backend() == "tensorflow" else "tensorflow"
-    environment = {**os.environ, "KERAS_BACKEND": other, "HYPOTHESIS_EXAMPLES": "20"}
+    environment = {"HYPOTHESIS_EXAMPLES": "20", **os.environ, "KERAS_BACKEND": other}
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", *FILES]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True)
     print(done.stdout[-6000:], done.stderr[-2000:])

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
 from helpers import schedules as s
 from helpers.plateau import ReduceOnPlateau
-from tests.strategies import momenta
+from tests.strategies import examples, momenta
 
 rates = st.floats(1e-3, 1.0)
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}  # torch's running fractions are some 1e-14 off where the value is exactly 0
@@ -40,7 +40,7 @@ def run_torch(build, steps: int, lr: float = 0.1, **options) -> tuple[list[float
     st.sampled_from(["cos", "linear"]),
     momenta,
 )
-@settings(max_examples=150)
+@examples(150)
 def test_one_cycle_torch_is_OneCycleLR_bit_by_bit(peak, total, pct, div, final, three, anneal, momentum) -> None:
     options = {"pct_start": pct, "div_factor": div, "final_div_factor": final, "three_phase": three}
 
@@ -164,7 +164,7 @@ def run_keras(schedule, steps: int) -> list[float]:
 
 
 @given(rates, st.floats(0.3, 1.0), st.integers(1, 25), st.floats(0.5, 3.0), st.floats(0.0, 0.5))
-@settings(max_examples=8)
+@examples(8)
 def test_the_rest_is_keras(lr, rate, n, power, alpha) -> None:
     end, k = lr * alpha, np.arange(60)
     pairs = [

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.recipe import PLAIN, Recipe
+from tests.strategies import examples
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 12, 10, 3), dtype=np.uint8)
 recipes = st.builds(Recipe, flip=st.booleans(), pad=st.integers(0, 4), cutout=st.integers(0, 6))
 
 
 @given(recipes, st.integers(0, 3), st.integers(0, 10_000))
-@settings(max_examples=25)
+@examples(25)
 def test_numpy_and_torch_see_the_same_images(recipe: Recipe, seed: int, update: int) -> None:
     options = {"seed": seed, "update": update, "fill": np.array([3, 5, 250], dtype=np.uint8)}
     before = IMAGES.copy()

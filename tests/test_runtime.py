@@ -49,6 +49,7 @@ def test_modules_import_no_more_than_they_need(module: str, absent: tuple[str, .
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("wanted", ["", "tensorflow", "torch"])
 def test_frameworks_import_silently_on_the_chosen_backend(wanted: str) -> None:
     code = """

@@ -4,10 +4,12 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -69,7 +71,7 @@ def test_the_installed_versions_are_the_pinned_ones() -> None:
 
 def test_course_py_is_small_and_needs_nothing() -> None:
     source = (ROOT / "course.py").read_text()
-    assert len(source.splitlines()) <= 80
+    assert len(source.splitlines()) <= 100
     imports = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE))
     assert imports <= sys.stdlib_module_names
 
@@ -182,6 +184,116 @@ def test_without_ensurepip_pip_comes_from_outside(bootstrap, monkeypatch) -> Non
     assert "pip --python" in bootstrap.ran[1]
 
 
+# ------------------------------------------------------------------------------- the test command
+@pytest.fixture
+def tested(bootstrap, monkeypatch):
+    """What `course.py test ...` would run, and the environment it would run in."""
+    for variable in list(os.environ):
+        if variable.endswith("_THREADS") or variable.startswith(("COURSE_", "HYPOTHESIS_", "PYTEST_")):
+            monkeypatch.delenv(variable)
+    monkeypatch.setattr(bootstrap, "set_up", lambda: None)
+
+    def ask(*arguments: str) -> tuple[list[str], dict[str, str]]:
+        asked = {}
+        monkeypatch.setattr(bootstrap, "run", lambda *command, **options: asked.update(options, command=command))
+        bootstrap.main("test", *arguments)
+        python, *command = map(str, asked["command"])
+        assert python == str(bootstrap.PYTHON)
+        return command, asked["env"]
+
+    return ask
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["tests/test_schedules.py"], ["-k", "cosine"], ["-n", "0"]])
+def test_what_follows_goes_to_pytest(tested, arguments: list[str]) -> None:
+    assert tested()[0][:2] == ["-m", "pytest"]
+    for how_much in ([], ["quick"], ["all"]):
+        assert tested(*how_much, *arguments)[0] == [*tested(*how_much)[0], *arguments]
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, "0"), (2, "2"), (4, "4"), (64, "4")])
+def test_a_worker_a_core_and_one_thread_a_worker(tested, bootstrap, monkeypatch, cores: int, workers: str) -> None:
+    monkeypatch.setattr(bootstrap.os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    _, environment = tested()
+    assert environment["PYTEST_XDIST_AUTO_NUM_WORKERS"] == workers
+    assert environment["OMP_NUM_THREADS"] == environment["TF_NUM_INTRAOP_THREADS"] == "1"
+    assert environment["COURSE_BUDGET"] == "smoke"
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert tested()[1]["OMP_NUM_THREADS"] == "3", "what the user has set counts more"
+
+
+def test_only_all_searches_longer(tested) -> None:
+    assert "HYPOTHESIS_EXAMPLES" not in tested("quick")[1] | tested()[1]
+    assert int(tested("all")[1]["HYPOTHESIS_EXAMPLES"]) > 60
+
+
+TOY_TESTS = """
+import pytest
+def test_seconds(): pass
+@pytest.mark.full
+def test_full(): pass
+@pytest.mark.slow
+def test_slow(): pass
+"""
+QUICK = {"test_seconds", "00_start_here"}
+USUAL = {*QUICK, "test_full", "01_later", "02_last"}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["quick"], QUICK),
+        ([], USUAL),
+        (["all", "-n", "0"], {*USUAL, "test_slow"}),
+        (["all", "-k", "seconds or 01_later"], {"test_seconds", "01_later"}),
+    ],
+    ids=["quick", "usual", "all, without workers", "some"],  # workers have to find the same names
+)
+def test_what_runs(tested, tmp_path, arguments: list[str], expected: set[str]) -> None:
+    """A course of three tests and three notebooks, really run: each notebook in one worker, its cells in order."""
+    for folder in ("helpers", "tests", "notebooks"):
+        (tmp_path / folder).mkdir()
+    for name in ("pyproject.toml", "tests/conftest.py"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    (tmp_path / "tests" / "test_toy.py").write_text(TOY_TESTS)
+    cells = [
+        nbformat.v4.new_code_cell(line) for line in ("x = [0]", *["x += [len(x)]"] * 8, "assert x == list(range(9))")
+    ]
+    threads = "import os; assert os.environ['OMP_NUM_THREADS'] == os.environ['TF_NUM_INTRAOP_THREADS'] == '1'"
+    notebook = nbformat.v4.new_notebook(cells=[*cells, nbformat.v4.new_code_cell(threads)])
+    for name in ("00_start_here", "01_later", "02_last"):
+        nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
+    command, environment = tested(*arguments, "--junitxml=result.xml")
+    environment["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "2"
+    done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.match(r"=+ .*\d+ passed", done.stdout.splitlines()[-1]), "the summary comes last"
+    cases = list(ElementTree.parse(tmp_path / "result.xml").iter("testcase"))
+    ran = [re.sub(r"notebooks.(\w+).*", r"\1", case.get("classname")) for case in cases]
+    ran = [name if re.match(r"\d\d", name) else case.get("name") for name, case in zip(ran, cases, strict=True)]
+    assert set(ran) == expected
+    assert all(ran.count(name) == (11 if name[0].isdigit() else 1) for name in expected)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups that a test could interrupt")
+def test_ctrl_c_waits_for_the_command_to_tidy_up(tmp_path) -> None:
+    command = tmp_path / "command.py"
+    command.write_text(
+        "import time\n"
+        "try:\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    time.sleep(1)\n    print('tidy', flush=True)\n    raise SystemExit(2)\n"
+    )
+    code = f"import sys, course\ntry:\n    course.run(sys.executable, {str(command)!r})\n"
+    code += "except Exception as stop:\n    sys.exit(stop.returncode + 40)"
+    options = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE, "start_new_session": True}
+    with subprocess.Popen([sys.executable, "-c", code], **options) as terminal:
+        assert terminal.stdout.readline() == "ready\n"
+        os.killpg(terminal.pid, signal.SIGINT)
+        assert terminal.stdout.read() == "tidy\n"
+    assert terminal.returncode == 42
+
+
 def test_the_readme_names_the_commands_and_every_lesson() -> None:
     for command in ("python3 course.py lab", "python3 course.py run", "python3 course.py test"):
         assert command in README
@@ -206,8 +318,7 @@ def test_code_and_notebooks_are_lint_free() -> None:
 
 
 def test_types_are_right() -> None:
-    command = [sys.executable, "-m", "mypy", "--cache-dir", os.devnull]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import linalg, optimize
 
 from helpers import schedules, theory
+from tests.strategies import examples
 
 BETAS = st.sampled_from([0.0, 0.5, 0.85, 0.9, 0.95])
 RATES = st.lists(st.floats(0.01, 2.0), min_size=2, max_size=30).map(np.array)
-quick = settings(max_examples=60, deadline=None, derandomize=True)
+quick = examples(60)
 
 
 # ------------------------------------------------------------------------------- a parabola, exactly

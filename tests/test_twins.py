@@ -20,6 +20,7 @@ from helpers.for_keras import SGD
 from helpers.for_torch import drive
 from helpers.recipe import Recipe
 
+pytestmark = pytest.mark.full
 RGB = data.load("digits_rgb").subset(640, 100)
 EVERYTHING = Recipe(flip=True, pad=4, cutout=8, label_smoothing=0.125, channels_last=True)
 NARROW = {"widths": (8, 16, 32, 64), "stem_stride": 2}
