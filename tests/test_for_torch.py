@@ -297,6 +297,23 @@ def test_past_the_end_the_value_is_held_with_one_warning() -> None:
     assert "after the schedule's 3 steps" in str(caught[0].message)
 
 
+def test_of_several_schedules_the_longest_says_where_the_end_is() -> None:
+    model = problem()
+    optimizer = torch.optim.SGD([{"params": [model.weight]}, {"params": [model.bias]}], lr=1.0)
+    drive(optimizer, [s.linear(0.1, 0.0, 2), s.linear(0.1, 0.0, 4)], strict=True)
+    for k in range(4):
+        plain_update(model, optimizer, k)
+    with pytest.raises(RuntimeError, match="after the schedule's 4 steps"):
+        plain_update(model, optimizer, 4)
+
+
+def plain_update(model, optimizer, k: int) -> None:
+    """One update of an optimizer without momentum."""
+    optimizer.zero_grad()
+    loss_of(model, k).backward()
+    optimizer.step()
+
+
 def test_past_the_end_strict_raises() -> None:
     model = problem()
     optimizer = OPTIMIZERS["SGD"](model.parameters())

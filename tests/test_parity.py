@@ -147,6 +147,15 @@ def test_plateau_is_ReduceLROnPlateau(metrics, patience, cooldown, threshold_mod
             ours = restored
 
 
+def test_plateau_never_raises_a_rate_that_is_below_its_floor() -> None:
+    plateau = ReduceOnPlateau(1e-4, factor=0.5, patience=0, min_lr=1e-3)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-4)
+    theirs = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0, min_lr=1e-3)
+    for _ in range(3):
+        theirs.step(1.0)
+        assert plateau.update(1.0) == optimizer.param_groups[0]["lr"] == 1e-4
+
+
 def test_plateau_counts_nan_as_no_improvement_and_handles_negative_metrics() -> None:
     plateau = ReduceOnPlateau(0.1, factor=0.5, patience=0)
     assert [plateau.update(x) for x in (1.0, float("nan"), 0.5)] == [0.1, 0.05, 0.05]
