@@ -361,8 +361,8 @@ def _loss(recipe: Recipe) -> keras.losses.Loss:
 class _SmoothedCrossEntropy(keras.losses.Loss):
     """Cross-entropy with a part of the target spread over all classes; Keras has that for one-hot labels only."""
 
-    def __init__(self, smoothing: float, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, smoothing: float, name: str = "smoothed_cross_entropy", **options: Any) -> None:
+        super().__init__(name=name, **options)  # Keras' own choice begins with "_", which TensorFlow refuses
         self.smoothing = smoothing
 
     def call(self, labels: Any, logits: Any) -> Any:
