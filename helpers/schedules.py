@@ -1172,6 +1172,8 @@ def assert_used(used: Trace | Recorder, schedule: Plan, *, partial: bool = False
     ------
     AssertionError
         With the first update that is off, and the usual reason when it is recognised.
+    TypeError
+        When ``used`` has recorded nothing, or what should be a schedule is none.
 
     Examples
     --------
@@ -1181,6 +1183,11 @@ def assert_used(used: Trace | Recorder, schedule: Plan, *, partial: bool = False
         ...
     AssertionError: update 1 used learning rate 0.1, the schedule says 0.075. It never moved: all 4 updates used 0.1.
     """
+    if not isinstance(used, Trace) and not hasattr(used, "trace"):
+        raise TypeError(
+            f"{type(used).__name__} has recorded nothing: pass what watch(optimizer) or Watch() returned, or an optimizer of "
+            "for_keras (the inner one, where Keras has wrapped it for mixed precision)"
+        )
     trace = used if isinstance(used, Trace) else used.trace()
     if "lr" in trace.unseen:
         raise AssertionError(trace.unseen["lr"])

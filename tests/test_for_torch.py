@@ -493,6 +493,8 @@ def test_groups_are_compared_each_with_its_own_schedule() -> None:
         assert_used(used, [ONE_CYCLE] * 3)
     with pytest.raises(TypeError, match="a schedule or a sequence"):
         assert_used(used, 0.1)
+    with pytest.raises(TypeError, match="SGD has recorded nothing: pass what watch"):
+        assert_used(optimizer, ONE_CYCLE)
 
 
 def test_a_group_that_came_later_is_compared_from_there() -> None:
