@@ -1185,8 +1185,8 @@ def assert_used(used: Trace | Recorder, schedule: Plan, *, partial: bool = False
     """
     if not isinstance(used, Trace) and not hasattr(used, "trace"):
         raise TypeError(
-            f"{type(used).__name__} has recorded nothing: pass what watch(optimizer) or Watch() returned, or an optimizer of "
-            "for_keras (the inner one, where Keras has wrapped it for mixed precision)"
+            f"{type(used).__name__} has recorded nothing: pass what watch(optimizer) or Watch() returned, or an "
+            "optimizer of for_keras (the inner one, where Keras has wrapped it for mixed precision)"
         )
     trace = used if isinstance(used, Trace) else used.trace()
     if "lr" in trace.unseen:
