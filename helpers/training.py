@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import math
 import os
 import time
@@ -297,7 +298,7 @@ def fit_keras(
     run = _start(f"Keras ({backend})", dataset, batch_size, seed, _keras_device(), keras=keras.__version__)
     run.versions[backend] = runtime.version(backend)
     train = _Batches(Feed(dataset, recipe, seed, runtime.device() if backend == "torch" else None), order, per_epoch)
-    with progress(len(order), "Keras") as bar:
+    with progress(len(order), "Keras") as bar, _traced_once():
         watch, to = for_keras.Watch(), (run, train, dataset if evaluate else None, bar)
         each_batch = stop is not None or _rows_are_not_batches(model, optimizer)
         recorder = _PerUpdate(*to, stop) if each_batch else _InStep(*to, _LossOfEach(loss, per_epoch))
@@ -315,6 +316,21 @@ def fit_keras(
     model.compile(optimizer=model.optimizer, loss=loss, metrics=["accuracy"], jit_compile=jit_compile)
     _take_over(run, watch.trace().groups[0], optimizer)
     return _finish(run)
+
+
+@contextlib.contextmanager
+def _traced_once() -> Iterator[None]:
+    """Without the warning of TensorFlow that functions are traced often: every run here has a new model, traced once."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def _rows_are_not_batches(model: keras.Model, optimizer: Any) -> bool:

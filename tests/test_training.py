@@ -1,6 +1,7 @@
 """Training in both frameworks: the trace is what was used, divergence is a result, and the two agree."""
 
 import json
+import logging
 import math
 import random
 from datetime import UTC, datetime, timedelta
@@ -275,3 +276,20 @@ def test_a_run_knows_when_it_began(run) -> None:
     began = datetime.fromisoformat(result.date)
     assert before <= began <= after - timedelta(seconds=result.seconds - 2)
     assert began.utcoffset() == timedelta(0)
+
+
+def test_many_short_runs_draw_no_warning_from_tensorflow() -> None:
+    class Heard(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    messages: list[str] = []
+    digits, logger, heard = data.load("digits").subset(120, 10), logging.getLogger("tensorflow"), Heard()
+    logger.addHandler(heard)
+    try:
+        for _ in range(7):  # TensorFlow's limit is 5 new traces in 15 calls, of whatever models
+            training.fit_keras(models.mlp_keras(digits.image_shape), SGD(0.1), digits, batch_size=60)
+    finally:
+        logger.removeHandler(heard)
+    assert messages == []
+    assert logger.filters == []
