@@ -320,7 +320,7 @@ def fit_keras(
 
 @contextlib.contextmanager
 def _traced_once() -> Iterator[None]:
-    """Without the warning of TensorFlow that functions are traced often: every run here has a new model, traced once."""
+    """Without TensorFlow's warning that functions are traced often: each run here has a new model, traced once."""
 
     def is_other(record: logging.LogRecord) -> bool:
         return "triggered tf.function retracing" not in record.getMessage()
