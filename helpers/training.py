@@ -281,8 +281,8 @@ def fit_keras(
     """Compile ``model`` with ``optimizer``, train it with ``model.fit`` and record what every update used.
 
     An optimizer of ``for_keras`` notes inside the compiled step what it uses, and so does a metric with the losses:
-    nothing is read batch by batch, and TensorFlow and JAX make several updates in one call. Of any other optimizer
-    ``for_keras.Watch`` sees the learning rate; momentum is NaN: the attribute may not be what the compiled step uses.
+    nothing is read batch by batch, and several updates are made in one call (TensorFlow and JAX; on PyTorch, where
+    Keras makes one at a time, losses are read as they come). Of any other optimizer ``for_keras.Watch`` sees the learning rate; momentum is NaN: the attribute may not be what the compiled step uses.
     ``callbacks`` and ``stop`` are asked after every batch, which is slower. ``updates``, ``stop``, ``evaluate`` and
     ``recipe`` as in `fit_torch`, but a run given in ``updates`` is evaluated once, at its end; the precision is decided
     when a model is built, so build it inside ``keras_precision(recipe)`` (``ValueError`` otherwise). reseed: set every
@@ -300,13 +300,13 @@ def fit_keras(
     train = _Batches(Feed(dataset, recipe, seed, runtime.device() if backend == "torch" else None), order, per_epoch)
     with progress(len(order), "Keras") as bar, _traced_once():
         watch, to = for_keras.Watch(), (run, train, dataset if evaluate else None, bar)
-        each_batch = stop is not None or _rows_are_not_batches(model, optimizer)
+        # Keras on PyTorch makes one update at a time: there is nothing to gain, and a second loss would be computed
+        each_batch = stop is not None or backend == "torch" or _rows_are_not_batches(model, optimizer)
         recorder = _PerUpdate(*to, stop) if each_batch else _InStep(*to, _LossOfEach(loss, per_epoch))
         metrics: list[Any] = ["accuracy", *recorder.metrics]
         if recipe.label_smoothing:  # the test set is judged without it, in both frameworks
             metrics.append(keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"))
-        # every other callback has to be asked after each update, and Keras on PyTorch makes one at a time
-        alone = each_batch or bool(callbacks) or backend == "torch"
+        alone = each_batch or bool(callbacks)  # which have to be asked after each update
         at_once = {"steps_per_execution": 1 if alone else min(STEPS_PER_EXECUTION, per_epoch)}
         model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=jit_compile, **at_once)
         # ours last: they see what the others have assigned
