@@ -282,8 +282,9 @@ def fit_keras(
 
     An optimizer of ``for_keras`` notes inside the compiled step what it uses, and so does a metric with the losses:
     nothing is read batch by batch, and several updates are made in one call (TensorFlow and JAX; on PyTorch, where
-    Keras makes one at a time, losses are read as they come). Of any other optimizer ``for_keras.Watch`` sees the learning rate; momentum is NaN: the attribute may not be what the compiled step uses.
-    ``callbacks`` and ``stop`` are asked after every batch, which is slower. ``updates``, ``stop``, ``evaluate`` and
+    Keras makes one at a time, losses are read as they come). Of any other optimizer ``for_keras.Watch`` sees the
+    learning rate; momentum is NaN: the attribute may not be what the compiled step uses. ``callbacks`` and ``stop``
+    are asked after every batch, which is slower. ``updates``, ``stop``, ``evaluate`` and
     ``recipe`` as in `fit_torch`, but a run given in ``updates`` is evaluated once, at its end; the precision is decided
     when a model is built, so build it inside ``keras_precision(recipe)`` (``ValueError`` otherwise). reseed: set every
     random generator to ``seed`` first.
