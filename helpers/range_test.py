@@ -129,7 +129,7 @@ def range_test_torch(
 
     mode: "exp" (equal ratios) or "linear". Stops when the smoothed loss exceeds ``stop_factor`` times its lowest.
     Momentum stays what it is now. Schedulers and hooks of the original see nothing of it.
-    Raises ``ValueError`` for a ladder that is none, and when ``optimizer`` does not belong to ``model``.
+    Raises ``ValueError`` for an invalid ladder, and when ``optimizer`` does not belong to ``model``.
     """
     ladder, stop = lr_range_test(min_lr, max_lr, steps, mode=mode), _stop(steps, memory, stop_factor)
     owned = {id(parameter) for parameter in model.parameters()}
@@ -182,7 +182,7 @@ def _stop(steps: int, memory: float, stop_factor: float) -> training.Stop:
     """True when the ladder's last rung was tried or when the loss has exploded."""
     if not stop_factor > 1:
         raise ValueError(f"stop_factor must be above 1, got {stop_factor!r}")
-    smoothed([], memory)  # refuses a memory that is none
+    smoothed([], memory)  # refuses an invalid memory
 
     def stop(losses: list[float]) -> bool:
         if len(losses) >= steps:
