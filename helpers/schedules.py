@@ -485,7 +485,13 @@ def _curve(ends: Sequence[float], levels: Sequence[float], shapes: Sequence[str]
         return found
 
     last = math.ceil(ends[-1])
-    return Rule(values, (min(levels), max(levels)), last + 1 if as_torch else last, last)
+    if not as_torch:
+        return Rule(values, (min(levels), max(levels)), last)
+    # uncorrected rounding: 6e-6 may come out as 5.99999999998e-6
+    reached = np.concatenate(
+        [levels, *(piece(a, b, np.array([0.0, 1.0]), shapes[0]) for a, b in itertools.pairwise(levels))]
+    )
+    return Rule(values, (float(reached.min()), float(reached.max())), last + 1, last)
 
 
 def _straight(start_name: str, start: float, end_name: str, end: float, steps: int, shape: str = "linear") -> Rule:

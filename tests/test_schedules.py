@@ -32,6 +32,12 @@ def test_values_are_finite_and_within_bounds(schedule: Schedule, k: list[int]) -
     assert low >= 0
 
 
+def test_the_bounds_of_one_cycle_torch_hold_its_uncorrected_end_value() -> None:
+    lr = s.one_cycle_torch(1.5, 25, pct_start=0.5, anneal="linear", momentum=None)
+    assert lr.bounds[0] <= lr(24) < 6e-6
+    assert lr.bounds[0] == pytest.approx(6e-6, rel=1e-9)
+
+
 @given(any_schedule(), many_steps)
 def test_scalar_calls_equal_array_calls_bit_by_bit(schedule: Schedule, k: list[int]) -> None:
     assert [schedule(step) for step in k] == schedule(np.array(k)).tolist()
