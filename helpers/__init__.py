@@ -1,4 +1,27 @@
-"""The shared module of the course.
+"""The shared module of the course: a line a module, in the order of reading.
 
-Copy `schedules.py` and one of the `for_*.py` adapters into your own project: they need nothing else of ours.
+Copy these into your own project; the adapters need `schedules` beside them, and nothing else of ours:
+schedules   every schedule, a pure function of the updates made; what a run used, compared with it
+for_torch   PyTorch: `drive` moves learning rate and momentum, `watch` notes what was used
+for_keras   Keras 3: optimizers whose learning rate and momentum really follow a schedule
+plateau     the rule that reacts, ReduceOnPlateau
+
+What is trained, and how:
+data        MNIST and CIFAR-10, or what stands in for them;  ``python -m helpers.data`` carries them about
+models      the same networks in both frameworks
+recipe      augmentation, label smoothing, precision
+training    `fit_torch`, `fit_keras`, and the `Run` that says what really happened
+range_test  the LR range test
+races       the fair race: every schedule at its own best rate, with intervals
+
+What can be worked out and measured without a network:
+theory      parabolas, the noise floor, the bound on the last iterate
+curvature   how sharply the loss of a real network bends
+statistics  means with their uncertainty
+
+What a lesson shows:
+plots       every figure
+explorer    a figure with sliders
+exercises   checks that answer
+runtime     budget, device, Keras' backend
 """

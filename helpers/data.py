@@ -20,6 +20,7 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,19 @@ class Dataset:
     def scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and standard deviation of the training pixels, per channel: ``(x - mean) / std`` is standardised."""
         return self._scaling
+
+    def standardiser(self, device: str | None = None) -> Callable[[Any], Any]:
+        """What makes raw images into what a network is fed: float32, with mean 0 and deviation 1 over the training set.
+
+        It takes NumPy arrays, or, when a ``device`` is given, PyTorch tensors there; the shape stays.
+        """
+        mean, std = self.scaling()
+        if device is None:
+            return lambda images: (images.astype(np.float32) - mean) / std
+        import torch  # only who has a tensor needs it
+
+        mean_there, std_there = (torch.from_numpy(part).to(device) for part in (mean, std))
+        return lambda images: (images.float() - mean_there) / std_there
 
     @functools.cached_property
     def _scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,23 +1,41 @@
-"""The same small networks in both frameworks: same layers, same initial distribution, same BatchNorm constants.
+"""The same networks in both frameworks: same layers, same initial distribution, same BatchNorm constants.
 
+Small ones for handwritten digits; residual ones for small colour images, ResNet-20 and its kin and the fast ResNet-9.
 Every network ends in logits. `copy_weights` makes a PyTorch network equal to its Keras twin, number by number.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 import torch
-from keras import layers
+from keras import layers, ops
 from torch import nn
+from torch.nn import functional
 
-__all__ = ["cnn_keras", "cnn_torch", "copy_weights", "mlp_keras", "mlp_torch"]
+__all__ = [
+    "NETWORKS",
+    "Network",
+    "cnn_keras",
+    "cnn_torch",
+    "copy_weights",
+    "mlp_keras",
+    "mlp_torch",
+    "resnet9_keras",
+    "resnet9_torch",
+    "resnet_keras",
+    "resnet_torch",
+]
 
 ImageShape = tuple[int, int, int]  # height, width, channels
 BN_EPSILON, BN_KEEP = 1e-5, 0.9  # Keras' momentum 0.9 is PyTorch's 0.1
+LOGIT_SCALE = 0.125  # ResNet-9 divides its logits by 8, which softens its first steps
 
 
 def mlp_torch(
@@ -43,9 +61,9 @@ def mlp_keras(
     >>> mlp_keras((28, 28, 1)).output_shape
     (None, 10)
     """
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))
-    body = [layers.Dense(width, activation="relu", **he_uniform(next(seeds))) for width in hidden]
-    logits = head(classes, next(seeds))
+    seeds = _seeds(seed)
+    body = [layers.Dense(width, activation="relu", **_he_uniform(next(seeds))) for width in hidden]
+    logits = _head(classes, next(seeds))
     # Permute: pixels in PyTorch's order (channels first), so that the first layer's weights mean the same
     return keras.Sequential([keras.Input(image_shape), layers.Permute((3, 1, 2)), layers.Flatten(), *body, logits])
 
@@ -79,22 +97,176 @@ def cnn_keras(
     >>> cnn_keras((28, 28, 1)).output_shape
     (None, 10)
     """
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))
+    seeds = _seeds(seed)
     body = [keras.Input(image_shape)]
     for width, kernel, stride in _convolutions(widths):
         # explicit padding: "same" with a stride pads one side only, and PyTorch both
         body += [layers.ZeroPadding2D(kernel // 2)]
-        body += [layers.Conv2D(width, kernel, strides=stride, use_bias=False, **he_uniform(next(seeds)))]
+        body += [layers.Conv2D(width, kernel, strides=stride, use_bias=False, **_he_uniform(next(seeds)))]
         body += [layers.BatchNormalization(epsilon=BN_EPSILON, momentum=BN_KEEP), layers.ReLU()]
-    return keras.Sequential([*body, layers.GlobalMaxPooling2D(), head(classes, next(seeds))])
+    return keras.Sequential([*body, layers.GlobalMaxPooling2D(), _head(classes, next(seeds))])
 
 
-def he_uniform(seed: int) -> dict[str, keras.initializers.Initializer]:
+# ------------------------------------------------------------------------ residual, PyTorch
+def _conv_torch(channels: int, width: int, stride: int = 1, *, relu: bool = True) -> list[nn.Module]:
+    convolution = nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False)
+    normed = nn.BatchNorm2d(width, eps=BN_EPSILON, momentum=1 - BN_KEEP)
+    return [convolution, normed, nn.ReLU()] if relu else [convolution, normed]
+
+
+class _BasicBlock(nn.Module):
+    """He et al.'s basic block: relu(shortcut + two convolutions); the shortcut has no weights (their option A)."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*_conv_torch(channels, width, stride), *_conv_torch(width, width, relu=False))
+        self.stride, self.extra = stride, width - channels
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shortcut = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra))
+        return functional.relu(shortcut + self.body(x))
+
+
+class _Residual(nn.Module):
+    """x + two convolutions, as ResNet-9 has them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*_conv_torch(width, width), *_conv_torch(width, width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.body(x)
+
+
+class _Scale(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return LOGIT_SCALE * x
+
+
+def resnet_torch(
+    image_shape: ImageShape,
+    *,
+    blocks: int = 3,
+    widths: Sequence[int] = (16, 32, 64),
+    classes: int = 10,
+    seed: int = 0,
+) -> nn.Module:
+    """ResNet with 6 * ``blocks`` + 2 layers: 20 by default, 56 with 9 blocks; for (batch, channels, height, width).
+
+    Source: He et al. 2015, arXiv 1512.03385, section 4.2.
+
+    >>> sum(weight.numel() for weight in resnet_torch((32, 32, 3)).parameters())  # the paper says 0.27 million
+    269722
+    """
+    body: list[nn.Module] = _conv_torch(image_shape[2], widths[0])
+    for before, width, stride in _residual_stages(blocks, widths):
+        body.append(_BasicBlock(before, width, stride))
+    top = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], classes)]
+    return initialise(nn.Sequential(*body, *top), seed)
+
+
+def _residual_stages(blocks: int, widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Channels before, width, stride of each block; from the second stage on, its first block halves the image."""
+    for stage, width in enumerate(widths):
+        for block in range(blocks):
+            first = block == 0 and stage > 0
+            yield (widths[stage - 1] if first else width), width, (2 if first else 1)
+
+
+def resnet9_torch(
+    image_shape: ImageShape,
+    *,
+    widths: Sequence[int] = (64, 128, 256, 512),
+    stem_stride: int = 1,
+    classes: int = 10,
+    seed: int = 0,
+) -> nn.Module:
+    """The fast residual network of D. Page's DAWNBench entry (2018): 9 layers with weights, 6.6 million of them.
+
+    stem_stride: 2 halves the image at once, which with narrow ``widths`` makes it trainable on a CPU.
+
+    >>> resnet9_torch((32, 32, 3), widths=(8, 16, 32, 64))(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
+    """
+    body: list[nn.Module] = _conv_torch(image_shape[2], widths[0], stem_stride)
+    for stage, (before, width) in enumerate(itertools.pairwise(widths)):
+        body += [*_conv_torch(before, width), nn.MaxPool2d(2)]
+        body += [_Residual(width)] if stage != 1 else []
+    top = [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(widths[-1], classes, bias=False), _Scale()]
+    return initialise(nn.Sequential(*body, *top), seed)
+
+
+# -------------------------------------------------------------------------- residual, Keras
+def _conv_keras(x: Any, width: int, seeds: Iterator[int], stride: int = 1, *, relu: bool = True) -> Any:
+    x = layers.ZeroPadding2D(1)(x)  # "same" with a stride pads one side only, and PyTorch both
+    x = layers.Conv2D(width, 3, strides=stride, use_bias=False, **_he_uniform(next(seeds)))(x)
+    x = layers.BatchNormalization(epsilon=BN_EPSILON, momentum=BN_KEEP)(x)
+    return layers.ReLU()(x) if relu else x
+
+
+def _basic_block_keras(x: Any, channels: int, width: int, stride: int, seeds: Iterator[int]) -> Any:
+    body = _conv_keras(_conv_keras(x, width, seeds, stride), width, seeds, relu=False)
+    shortcut = layers.MaxPooling2D(1, strides=stride)(x) if stride > 1 else x  # of one pixel: every second one
+    if width > channels:
+        shortcut = ops.pad(shortcut, ((0, 0), (0, 0), (0, 0), (0, width - channels)))
+    return layers.ReLU()(layers.Add()([shortcut, body]))
+
+
+def resnet_keras(
+    image_shape: ImageShape,
+    *,
+    blocks: int = 3,
+    widths: Sequence[int] = (16, 32, 64),
+    classes: int = 10,
+    seed: int = 0,
+) -> keras.Model:
+    """ResNet with 6 * ``blocks`` + 2 layers, as `resnet_torch`, for images (batch, height, width, channels).
+
+    >>> resnet_keras((32, 32, 3)).output_shape
+    (None, 10)
+    """
+    seeds, inputs = _seeds(seed), keras.Input(image_shape)
+    x = _conv_keras(inputs, widths[0], seeds)
+    for before, width, stride in _residual_stages(blocks, widths):
+        x = _basic_block_keras(x, before, width, stride, seeds)
+    return keras.Model(inputs, _head(classes, next(seeds))(layers.GlobalAveragePooling2D()(x)))
+
+
+def resnet9_keras(
+    image_shape: ImageShape,
+    *,
+    widths: Sequence[int] = (64, 128, 256, 512),
+    stem_stride: int = 1,
+    classes: int = 10,
+    seed: int = 0,
+) -> keras.Model:
+    """The network of `resnet9_torch`, for images (batch, height, width, channels).
+
+    >>> resnet9_keras((32, 32, 3), widths=(8, 16, 32, 64)).output_shape
+    (None, 10)
+    """
+    seeds, inputs = _seeds(seed), keras.Input(image_shape)
+    x = _conv_keras(inputs, widths[0], seeds, stem_stride)
+    for stage, width in enumerate(widths[1:]):
+        x = layers.MaxPooling2D(2)(_conv_keras(x, width, seeds))
+        if stage != 1:
+            x = layers.Add()([x, _conv_keras(_conv_keras(x, width, seeds), width, seeds)])
+    x = _head(classes, next(seeds), use_bias=False)(layers.GlobalMaxPooling2D()(x))
+    return keras.Model(inputs, layers.Rescaling(LOGIT_SCALE)(x))
+
+
+# ----------------------------------------------------------------------------------------- shared
+def _he_uniform(seed: int) -> dict[str, keras.initializers.Initializer]:
     """The weights of every Keras layer before a ReLU: He-uniform."""
     return {"kernel_initializer": keras.initializers.HeUniform(seed=seed)}
 
 
-def head(classes: int, seed: int, *, use_bias: bool = True) -> keras.layers.Layer:
+def _seeds(seed: int) -> Iterator[int]:
+    """A seed for each layer of a Keras network."""
+    return iter(range(seed * 1000, seed * 1000 + 1000))
+
+
+def _head(classes: int, seed: int, *, use_bias: bool = True) -> keras.layers.Layer:
     """The last layer of every Keras network here: logits, LeCun-uniform weights."""
     return layers.Dense(classes, use_bias=use_bias, kernel_initializer=keras.initializers.LecunUniform(seed=seed))
 
@@ -132,3 +304,30 @@ def copy_weights(source: keras.Model, target: nn.Module) -> None:
                 if slot is None or slot.shape != value.shape:
                     raise ValueError(f"not the same network: {layer.name} holds {tuple(value.shape)}")
                 slot.copy_(value)
+
+
+# ------------------------------------------------------------------------------------- by name
+@dataclass(frozen=True)
+class Network:
+    """A network in both frameworks. torch, keras: take the image shape and a seed. batch_norm: whether it has any."""
+
+    torch: Callable[..., nn.Module]
+    keras: Callable[..., keras.Model]
+    batch_norm: bool = True
+
+
+def _narrow(builder: Callable[..., Any]) -> Callable[..., Any]:
+    """A ResNet-9 of 104 thousand weights, for a CPU."""
+    return functools.partial(builder, widths=(8, 16, 32, 64), stem_stride=2)
+
+
+NETWORKS = {
+    "mlp": Network(mlp_torch, mlp_keras, batch_norm=False),
+    "mlp narrow": Network(
+        functools.partial(mlp_torch, hidden=(32,)), functools.partial(mlp_keras, hidden=(32,)), batch_norm=False
+    ),
+    "cnn": Network(cnn_torch, cnn_keras),
+    "resnet20": Network(resnet_torch, resnet_keras),
+    "resnet9": Network(resnet9_torch, resnet9_keras),
+    "resnet9 narrow": Network(_narrow(resnet9_torch), _narrow(resnet9_keras)),
+}

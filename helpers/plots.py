@@ -1,6 +1,7 @@
 """Every figure of the course, in one quiet house style: colour-blind safe, labelled, readable at notebook width.
 
-Each function returns a figure; `show(figure, caption)` puts it into the notebook, with its caption under it.
+Each function returns a figure; `show(figure, caption)` puts it into the notebook, with its caption under it. What is
+slow to import (pandas, IPython) is imported where it is used.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,21 +18,24 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
-from pandas import DataFrame
 from PIL import Image
-from scipy import stats
 
-from .range_test import RangeTest
 from .schedules import Schedule
-from .training import Run
+from .statistics import interval
+
+if TYPE_CHECKING:  # no framework is loaded to draw
+    from pandas import DataFrame
+
+    from .range_test import RangeTest
+    from .training import Run
 
 __all__ = [
     "budget_curves",
     "comparison",
     "differences",
     "lr_and_momentum",
-    "places",
     "range_tests",
+    "ranks",
     "rate_curves",
     "runs",
     "schedules",
@@ -133,34 +137,20 @@ def _png(figure: Figure) -> bytes:
     return small.getvalue()
 
 
-def table(rows: Sequence[Mapping[str, object]]) -> None:
-    """Display rows (column -> value) as a table; plain text where HTML is not shown.
+def table(rows: Sequence[Mapping[str, object]] | DataFrame) -> None:
+    """Display rows (column -> value), or a DataFrame, as a table; plain text where HTML is not shown.
 
-    Raises ``ValueError`` when the rows do not all have the same columns.
+    Raises ``ValueError`` when there is no row, or when not all rows have the same columns.
     """
+    import pandas as pd
     from IPython.display import display
 
-    if not rows or any(list(row) != list(rows[0]) for row in rows):
+    frame = pd.DataFrame(rows).map(str)
+    if frame.empty or (not isinstance(rows, pd.DataFrame) and any(list(row) != list(frame) for row in rows)):
         raise ValueError("a table needs at least one row, and the same columns in each")
-    cells = _cells(rows)
-    tags = ["th", *["td"] * len(rows)]
-    lines = [
-        "<tr>" + "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in line) + "</tr>"
-        for tag, line in zip(tags, cells, strict=True)
-    ]
-    display({"text/html": f"<table>{''.join(lines)}</table>", "text/plain": plain_table(rows)}, raw=True)
-
-
-def _cells(rows: Sequence[Mapping[str, object]]) -> list[list[str]]:
-    return [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-
-
-def plain_table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows (column -> value) as aligned text, a line each, below their column names."""
-    cells = _cells(rows)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [[text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in cells]
-    return "\n".join("  ".join(line).rstrip() for line in lines)
+    with pd.option_context("display.max_colwidth", None):
+        text = {"text/html": frame.to_html(index=False, border=0), "text/plain": frame.to_string(index=False)}
+    display(text, raw=True)
 
 
 # -------------------------------------------------------------------------------------- schedules
@@ -213,32 +203,22 @@ def lr_and_momentum(schedule: Schedule, steps: int | None = None, *, title: str 
 
 
 # ------------------------------------------------------------------------------------------- runs
-def smooth(values: ArrayLike, window: int) -> NDArray[np.float64]:
-    """Mean of the last ``window`` values at each point (of fewer at the start); as long as ``values``.
-
-    >>> smooth([1, 3, 5, 7], 2).tolist()
-    [1.0, 2.0, 4.0, 6.0]
-    """
-    array = np.asarray(values, dtype=np.float64)
-    sums = np.concatenate([[0.0], np.cumsum(array)])
-    end = np.arange(1, len(array) + 1)
-    start = np.maximum(end - window, 0)
-    return (sums[end] - sums[start]) / (end - start)
-
-
 def runs(named: Mapping[str, Run], *, title: str = "") -> Figure:
     """Draw, side by side, the learning rate each run really used and its training loss (mean of the last 20 batches).
 
     The title ends with the data source; a run that diverged is marked in the legend.
     """
+    import pandas as pd
+
     if not named:
         raise ValueError("nothing to draw: give at least one run")
     figure, (left, right) = panels(2, height=3.2)
     with mpl.rc_context(STYLE):
         for label, run in named.items():
             left.plot(run.learning_rates, label=label)
-            finite = [loss for loss in run.losses if np.isfinite(loss)]
-            right.plot(smooth(finite, 20), label=f"{label} (diverged)" if run.diverged else label)
+            losses = pd.Series(run.losses, dtype=float).replace(np.inf, np.nan).dropna()
+            mean = losses.rolling(20, min_periods=1).mean()
+            right.plot(mean, label=f"{label} (diverged)" if run.diverged else label)
         left.set(xlabel="update", ylabel="learning rate used", title=title)
         right.set(xlabel="update", ylabel="training loss", yscale="log")
         right.legend()
@@ -273,23 +253,6 @@ def range_tests(named: Mapping[str, RangeTest], *, title: str = "") -> Figure:
     return figure
 
 
-def interval(values: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean over the first axis (seeds), and the half-width of its Student-t confidence interval.
-
-    Raises ``ValueError`` for fewer than two seeds: one run has no interval.
-
-    >>> mean, half = interval([[1.0], [2.0], [3.0]])
-    >>> round(float(mean[0]), 3), round(float(half[0]), 3)
-    (2.0, 2.484)
-    """
-    array = np.asarray(values, dtype=np.float64)
-    seeds = array.shape[0] if array.ndim else 0
-    if seeds < 2:
-        raise ValueError(f"an interval needs at least two seeds, got {seeds}")
-    factor = stats.t.ppf((1 + level) / 2, seeds - 1)
-    return array.mean(axis=0), factor * array.std(axis=0, ddof=1) / np.sqrt(seeds)
-
-
 def comparison(
     x: Sequence[float], named: Mapping[str, ArrayLike], *, xlabel: str, ylabel: str, source: str, title: str = ""
 ) -> Figure:
@@ -312,19 +275,19 @@ def comparison(
     return figure
 
 
-def places(named: Mapping[str, tuple[float, float]], *, source: str) -> Figure:
+def ranks(named: Mapping[str, tuple[float, float]], *, source: str) -> Figure:
     """Draw the order that was predicted beside the order that was measured, a line for each arm.
 
     named: label -> (prediction, measurement), lower is better in both. source: where the measurements come from.
 
-    >>> figure = places({"line": (1.0, 3.7), "cosine": (1.1, 3.1)}, source="no data")
+    >>> figure = ranks({"line": (1.0, 3.7), "cosine": (1.1, 3.1)}, source="no data")
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['line', 'line', 'cosine', 'cosine']
     """
-    ranks = np.argsort(np.argsort(list(named.values()), axis=0), axis=0) + 1
+    order = np.argsort(np.argsort(list(named.values()), axis=0), axis=0) + 1
     figure, (axis,) = panels(height=0.6 + 0.22 * len(named))
     with mpl.rc_context(STYLE):
-        for label, (left, right) in zip(named, ranks, strict=True):
+        for label, (left, right) in zip(named, order, strict=True):
             moved = abs(int(right) - int(left)) > len(named) / 5
             axis.plot([0, 1], [left, right], "o-", ms=3, lw=1.4, color=COLOURS[1] if moved else COLOURS[0])
             axis.text(-0.03, left, label, ha="right", va="center", fontsize=8)
@@ -360,9 +323,9 @@ def used(rates: Sequence[float], meant: Schedule, *, unit: str = "update", log: 
 def budget_curves(runs: DataFrame, arms: Sequence[str], *, source: str) -> Figure:
     """Draw mean test error against budget, both logarithmic, with 95 % intervals over the seeds.
 
-    runs: those of a ``compare.Race``. arms: which of them, in the order of the legend.
+    runs: those of a ``races.results.Race``. arms: which of them, in the order of the legend.
     """
-    tested = runs[(runs.stage == "test") & runs.error.notna()].astype({"error": float})
+    tested = runs[(runs.stage == "test") & runs.error.notna()]
     figure, (axis,) = panels(height=3.4)
     with mpl.rc_context(STYLE):
         for style, arm in zip(mpl.rcParams["axes.prop_cycle"] * 2, arms, strict=False):
@@ -387,7 +350,7 @@ def _plain_ticks(axis: Any, places: ArrayLike) -> None:
 def rate_curves(tuning: DataFrame, *, source: str, top: float | None = None) -> Figure:
     """Draw the error of every rate that was tried: how wide a valley each schedule has.
 
-    tuning: rates x arms, as ``compare.Race.tuning`` gives it. top: where to cut the error, in %.
+    tuning: rates x arms, as ``races.results.Race.tuning`` gives it. top: where to cut the error, in %.
     """
     figure, (axis,) = panels(height=3.4)
     with mpl.rc_context(STYLE):
@@ -403,7 +366,7 @@ def rate_curves(tuning: DataFrame, *, source: str, top: float | None = None) -> 
 def differences(summary: DataFrame, *, reference: str, source: str) -> Figure:
     """Draw each arm's difference from the reference with its 95 % interval, the best above.
 
-    summary: rows of one budget of ``compare.Race.summary``. Filled: Holm's p is below 0.05.
+    summary: rows of one budget of ``races.results.Race.summary``. Filled: Holm's p is below 0.05.
     """
     rows = summary[summary.arm != reference].sort_values("difference", ascending=False)
     figure, (axis,) = panels(height=0.9 + 0.26 * len(rows))

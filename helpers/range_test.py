@@ -29,6 +29,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
@@ -50,11 +51,7 @@ def smoothed(losses: ArrayLike, memory: float = 0.9) -> NDArray[np.float64]:
     """
     if not 0 <= memory < 1:
         raise ValueError(f"memory must be at least 0 and below 1, got {memory!r}")
-    values, mean = [], 0.0
-    for count, loss in enumerate(np.asarray(losses, dtype=np.float64), start=1):
-        mean = memory * mean + (1 - memory) * loss
-        values.append(mean / (1 - memory**count))
-    return np.array(values)
+    return pd.Series(losses, dtype=np.float64).ewm(alpha=1 - memory).mean().to_numpy()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import keras
 import numpy as np
@@ -32,6 +32,7 @@ from .recipe import PLAIN, Recipe
 from .schedules import Schedule, Trace, assert_used
 
 __all__ = [
+    "Evaluation",
     "Feed",
     "Run",
     "assert_trace",
@@ -47,6 +48,14 @@ __all__ = [
 EVALUATION_BATCH = 1000
 STEPS_PER_EXECUTION = 20  # updates that Keras makes between two looks at the loss: a diverged run makes 19 too many
 Stop = Callable[[list[float]], bool]  # takes the losses so far
+
+
+class Evaluation(TypedDict):
+    """Mean cross-entropy, and accuracy between 0 and 1, on the test set; in a `Run` after so many ``updates``."""
+
+    loss: float
+    accuracy: float
+    updates: NotRequired[int]
 
 
 @dataclass
@@ -69,7 +78,7 @@ class Run:
     learning_rates: list[float] = field(default_factory=list)
     momenta: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
-    evaluations: list[dict[str, float]] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
     seconds: float = 0.0
     diverged: bool = False
     date: str = ""
@@ -78,6 +87,11 @@ class Run:
     def accuracy(self) -> float:
         """Test accuracy after the last update, between 0 and 1; NaN when the run diverged."""
         return math.nan if self.diverged or not self.evaluations else self.evaluations[-1]["accuracy"]
+
+    @property
+    def error(self) -> float:
+        """Test error after the last update, in %; NaN when the run diverged."""
+        return 100 * (1 - self.accuracy)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; ``Run(**data)`` reads it back."""
@@ -206,12 +220,6 @@ def _held(optimizer: torch.optim.Optimizer) -> tuple[float, float]:
     return float(group["lr"]), float(momentum)
 
 
-def standardised(dataset: Dataset, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What makes a batch of raw images (batch, height, width, channels) into what the network is fed."""
-    mean, std = (torch.from_numpy(value).to(device) for value in dataset.scaling())
-    return lambda raw: ((raw.float() - mean) / std).permute(0, 3, 1, 2)
-
-
 def _precision(recipe: Recipe, device: str) -> torch.autocast:
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.bfloat16)
 
@@ -223,38 +231,37 @@ class Feed:
     """
 
     def __init__(self, dataset: Dataset, recipe: Recipe, seed: int, device: str | None = None) -> None:
-        self.recipe, self.seed = recipe, seed
-        mean, std = dataset.scaling()
-        self.fill = np.round(mean).astype(np.uint8)
-        parts: list[Any] = [dataset.x_train, dataset.y_train, mean, std]
+        self.recipe, self.seed, self.standardise = recipe, seed, dataset.standardiser(device)
+        self.fill = np.round(dataset.scaling()[0]).astype(np.uint8)
+        self.x: Any = dataset.x_train
+        self.y: Any = dataset.y_train
         if device is not None:
-            parts = [torch.from_numpy(part).to(device) for part in parts]
-        self.x, self.y, self.mean, self.std = parts
+            self.x, self.y = (torch.from_numpy(part).to(device) for part in (self.x, self.y))
 
     def __call__(self, update: int, indices: NDArray[np.int64]) -> tuple[Any, Any]:
         chosen = indices if isinstance(self.x, np.ndarray) else torch.from_numpy(indices).to(self.x.device)
         raw = self.recipe.augment(self.x[chosen], seed=self.seed, update=update, fill=self.fill)
-        whole = raw.astype(np.float32) if isinstance(raw, np.ndarray) else raw.float()
-        return (whole - self.mean) / self.std, self.y[chosen]
+        return self.standardise(raw), self.y[chosen]
 
 
 @torch.no_grad()
 def evaluate_torch(
     model: nn.Module, dataset: Dataset, *, device: str | None = None, recipe: Recipe = PLAIN
-) -> dict[str, float]:
+) -> Evaluation:
     """Mean loss and accuracy on the test set, in evaluation mode; training mode is switched on again after it.
 
     Of ``recipe`` only the precision counts: test images are not augmented, and their labels not smoothed.
     """
     device = device or runtime.device()
-    images, kind = standardised(dataset, device), next(model.parameters()).dtype
+    standardise, kind = dataset.standardiser(device), next(model.parameters()).dtype
     model.to(device).eval()
     correct = loss = 0.0
     for start in range(0, len(dataset.x_test), EVALUATION_BATCH):
         part = slice(start, start + EVALUATION_BATCH)
         labels = torch.from_numpy(dataset.y_test[part]).to(device)
         with _precision(recipe, device):
-            logits = model(images(torch.from_numpy(dataset.x_test[part]).to(device)).to(kind))
+            images = standardise(torch.from_numpy(dataset.x_test[part]).to(device))
+            logits = model(images.permute(0, 3, 1, 2).to(kind))
             loss += functional.cross_entropy(logits, labels, reduction="sum").item()
         correct += (logits.argmax(1) == labels).sum().item()
     model.train()
@@ -437,8 +444,7 @@ class _Recorder(keras.callbacks.Callback):
         super().__init__()
         self.run, self.train, self.bar, self.dataset = run, train, bar, dataset
         if dataset is not None:
-            mean, std = dataset.scaling()
-            self.x_test, self.y_test = (dataset.x_test.astype(np.float32) - mean) / std, dataset.y_test
+            self.x_test, self.y_test = dataset.standardiser()(dataset.x_test), dataset.y_test
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.train.start = epoch * self.train.per_epoch
@@ -451,9 +457,8 @@ class _Recorder(keras.callbacks.Callback):
             found = self.model.evaluate(
                 self.x_test, self.y_test, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True
             )
-            found["loss"] = found.pop("cross_entropy", found["loss"])
-            found.pop("loss_of_each", None)
-            self.run.evaluations.append({"updates": len(self.run.losses), **found})
+            loss, accuracy = found.get("cross_entropy", found["loss"]), found["accuracy"]
+            self.run.evaluations.append({"updates": len(self.run.losses), "loss": loss, "accuracy": accuracy})
 
 
 class _InStep(_Recorder):

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import models, resnets
+from helpers import models
 
 TWINS = {
     "mlp": (models.mlp_keras, models.mlp_torch, {"hidden": (32, 16)}),
     "cnn": (models.cnn_keras, models.cnn_torch, {"widths": (4, 8, 12)}),
-    "resnet": (resnets.resnet_keras, resnets.resnet_torch, {"widths": (4, 8, 16), "blocks": 2}),
-    "resnet9": (resnets.resnet9_keras, resnets.resnet9_torch, {"widths": (4, 8, 12, 16)}),
-    "resnet9, half size": (resnets.resnet9_keras, resnets.resnet9_torch, {"widths": (4, 8, 12, 16), "stem_stride": 2}),
+    "resnet": (models.resnet_keras, models.resnet_torch, {"widths": (4, 8, 16), "blocks": 2}),
+    "resnet9": (models.resnet9_keras, models.resnet9_torch, {"widths": (4, 8, 12, 16)}),
+    "resnet9, half size": (models.resnet9_keras, models.resnet9_torch, {"widths": (4, 8, 12, 16), "stem_stride": 2}),
 }
 SHAPES = [(28, 28, 1), (32, 32, 3)]
 
@@ -73,6 +73,6 @@ def test_copying_between_different_networks_is_refused() -> None:
 @pytest.mark.parametrize(("blocks", "millions"), [(3, 0.27), (5, 0.46), (7, 0.66), (9, 0.85), (18, 1.7)])
 def test_resnets_have_as_many_weights_as_the_paper_says(blocks: int, millions: float) -> None:
     """Table 6 of He et al. 2015 (arXiv 1512.03385): ResNet-20, 32, 44, 56 and 110."""
-    network = resnets.resnet_torch((32, 32, 3), blocks=blocks)
+    network = models.resnet_torch((32, 32, 3), blocks=blocks)
     assert sum(isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)) for module in network.modules()) == 6 * blocks + 2
     assert sum(weight.numel() for weight in network.parameters()) / 1e6 == pytest.approx(millions, rel=0.025)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import data, models, resnets, training
+from helpers import data, models, training
 from helpers import schedules as s
 from helpers.for_keras import SGD
 from helpers.for_torch import drive
@@ -28,12 +28,12 @@ TWINS = {
     "mlp": (models.mlp_keras, models.mlp_torch),
     "cnn": (models.cnn_keras, models.cnn_torch),
     "resnet9": (
-        functools.partial(resnets.resnet9_keras, **NARROW),
-        functools.partial(resnets.resnet9_torch, **NARROW),
+        functools.partial(models.resnet9_keras, **NARROW),
+        functools.partial(models.resnet9_torch, **NARROW),
     ),
     "resnet8": (
-        functools.partial(resnets.resnet_keras, blocks=1, widths=(4, 8, 16)),
-        functools.partial(resnets.resnet_torch, blocks=1, widths=(4, 8, 16)),
+        functools.partial(models.resnet_keras, blocks=1, widths=(4, 8, 16)),
+        functools.partial(models.resnet_torch, blocks=1, widths=(4, 8, 16)),
     ),
 }
 # peak, momentum and decay with few bits: exact in Keras' float32 table as well

@@ -1,11 +1,11 @@
-"""Runs trained together are the runs of training.fit_torch, one at a time."""
+"""Vmapped runs are the runs of training.fit_torch, one at a time."""
 
 import numpy as np
 import pytest
 import torch
 
 from helpers import data, for_torch, models, runtime, schedules, training
-from helpers.many import fit_many_torch
+from helpers.races.vmapped import fit_vmapped
 
 DIGITS = data.load("digits").subset(640, 200)
 K = np.arange(25)
@@ -17,13 +17,14 @@ def build(seed: int) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_together_is_one_at_a_time(momentum: float) -> None:
-    many = fit_many_torch(
+def test_as_one_is_one_at_a_time(momentum: float) -> None:
+    found = fit_vmapped(
         build, DIGITS, np.stack([plan(K) for plan in PLANS]), seeds=[3, 5], batch_size=64, momentum=momentum
     )
-    assert (many.device, many.versions) == (runtime.device(), {"numpy": np.__version__, "torch": torch.__version__})
-    assert many.seconds > 0
-    assert many.losses.shape == many.gradient_norms.shape == (3, 2, 25)
+    assert (found.device, found.versions) == (runtime.device(), {"numpy": np.__version__, "torch": torch.__version__})
+    assert found.seconds > 0
+    assert found.source == DIGITS.source
+    assert found.losses.shape == found.gradient_norms.shape == (3, 2, 25)
     for row, plan in enumerate(PLANS):
         for column, seed in enumerate([3, 5]):
             model = build(seed)
@@ -31,9 +32,9 @@ def test_together_is_one_at_a_time(momentum: float) -> None:
             for_torch.drive(optimizer, plan)
             run = training.fit_torch(model, optimizer, DIGITS, updates=25, batch_size=64, seed=seed)
             training.assert_trace(run, plan)
-            np.testing.assert_allclose(many.losses[row, column], run.losses, rtol=2e-4, atol=2e-5)
-            assert many.accuracies[row, column] == pytest.approx(run.accuracy, abs=0.011)
-            assert many.test_losses[row, column] == pytest.approx(run.evaluations[-1]["loss"], rel=1e-3)
+            np.testing.assert_allclose(found.losses[row, column], run.losses, rtol=2e-4, atol=2e-5)
+            assert found.accuracies[row, column] == pytest.approx(run.accuracy, abs=0.011)
+            assert found.test_losses[row, column] == pytest.approx(run.evaluations[-1]["loss"], rel=1e-3)
 
 
 def test_gradient_norms_are_those_of_the_steps() -> None:
@@ -43,23 +44,25 @@ def test_gradient_norms_are_those_of_the_steps() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     training.fit_torch(model, optimizer, DIGITS, batch_size=64, seed=0, stop=lambda losses: True, evaluate=False)
     after = torch.cat([w.detach().reshape(-1) for w in model.parameters()])
-    many = fit_many_torch(build, DIGITS, [[0.5]], seeds=[0], batch_size=64)
-    assert many.gradient_norms[0, 0, 0] == pytest.approx(((after - before).norm() / 0.5).item(), rel=1e-4)
+    found = fit_vmapped(build, DIGITS, [[0.5]], seeds=[0], batch_size=64)
+    assert found.gradient_norms[0, 0, 0] == pytest.approx(((after - before).norm() / 0.5).item(), rel=1e-4)
 
 
 def test_a_run_that_diverges_has_no_accuracy_and_leaves_the_others_alone() -> None:
     rates = np.stack([np.full(30, 1e30), np.full(30, 0.1)])
-    many = fit_many_torch(build, DIGITS, rates, seeds=[0, 1], batch_size=64)
-    assert np.isnan(many.accuracies[0]).all()
-    assert (many.accuracies[1] > 0.5).all()
+    found = fit_vmapped(build, DIGITS, rates, seeds=[0, 1], batch_size=64)
+    assert np.isnan(found.accuracies[0]).all()
+    assert (found.errors[0] == 100).all()
+    np.testing.assert_allclose(found.errors[1], 100 * (1 - found.accuracies[1]))
+    assert (found.accuracies[1] > 0.5).all()
 
 
 @pytest.mark.parametrize("rates", [[0.1, 0.2], [[0.1, -0.2]], [[np.nan]], [[]]])
 def test_bad_rates_are_a_sentence(rates) -> None:
     with pytest.raises(ValueError, match="rows of finite learning rates"):
-        fit_many_torch(build, DIGITS, rates, seeds=[0])
+        fit_vmapped(build, DIGITS, rates, seeds=[0])
 
 
 def test_batchnorm_is_refused() -> None:
     with pytest.raises(ValueError, match="with buffers"):
-        fit_many_torch(lambda seed: models.cnn_torch(DIGITS.image_shape, seed=seed), DIGITS, [[0.1]], seeds=[0])
+        fit_vmapped(lambda seed: models.cnn_torch(DIGITS.image_shape, seed=seed), DIGITS, [[0.1]], seeds=[0])

@@ -1,8 +1,8 @@
 """The long races: what each of them is, and the one command that writes its file in ``notebooks/results``.
 
-    python -m helpers.experiments                              what there is, and what is recorded
-    python -m helpers.experiments cifar10_cpu_torch --jobs 2   race and record it; call it again to go on after a stop
-    python -m helpers.experiments cifar10_gpu_torch --try      the same on a handful of images: does it run here?
+    python -m helpers.races.recorded                              what there is, and what is recorded
+    python -m helpers.races.recorded cifar10_cpu_torch --jobs 2   race and record it; again, to go on after a stop
+    python -m helpers.races.recorded cifar10_gpu_torch --try      the same on a handful of images: does it run here?
 
 A record holds every run with what the run itself says: device, versions, data source, date, seconds, seed.
 
@@ -23,18 +23,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import runtime
+from .. import runtime
 
 with runtime.frameworks():  # the command prints results, not TensorFlow's greetings
     import pandas as pd
 
-    from . import compare, data, plots, schedules
-    from .compare import Arm, Race, Shape, Task
-    from .recipe import Recipe
+    from .. import data, schedules
+    from ..recipe import Recipe
+    from . import protocol
+    from .protocol import Arm, Shape
+    from .results import Race
+    from .trial import Task
 
 __all__ = ["ARMS", "EXPERIMENTS", "Experiment", "Record", "load"]
 
-RESULTS = Path(__file__).parents[1] / "notebooks" / "results"
+RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 
 
 def _steps(updates: int) -> schedules.Schedule:
@@ -71,7 +74,19 @@ GPU_ARMS = (*CPU_ARMS, "cosine")
 
 @dataclass(frozen=True)
 class Experiment:
-    """A race with all its rules (see `compare.race`). With a single rate nothing is tuned: a recipe, repeated."""
+    """A race with all its rules. With a single rate nothing is tuned: a recipe, repeated.
+
+    Parameters
+    ----------
+    title : str
+        What it is, for people.
+    arms : tuple of str
+        Keys of ``ARMS``.
+    seeds, tune_seeds : int
+        How many of each.
+    task, budgets, lrs, reference, framework
+        As in `protocol.race`.
+    """
 
     title: str
     task: Task
@@ -83,16 +98,16 @@ class Experiment:
     reference: str = "line"
     framework: str = "torch"
 
-    def race(self, folder: Path | None = None, jobs: int | None = None) -> Race:
-        """Train every run that ``folder`` does not have yet."""
+    def race(self, store: Path | None = None, jobs: int | None = None) -> Race:
+        """Train every run that ``store`` does not have yet."""
         arms = {name: ARMS[name] for name in self.arms}
-        common: dict[str, Any] = {"budgets": self.budgets, "framework": self.framework, "folder": folder, "jobs": jobs}
+        common: dict[str, Any] = {"budgets": self.budgets, "framework": self.framework, "store": store, "jobs": jobs}
         seeds = range(100, 100 + self.seeds)
         if len(self.lrs) == 1:
-            runs = compare.at_one_rate(arms, self.task, lr=self.lrs[0], seeds=seeds, **common)
+            runs = protocol.at_one_rate(arms, self.task, lr=self.lrs[0], seeds=seeds, **common)
             return Race(runs, self.reference)
         common |= {"tune_seeds": range(self.tune_seeds), "reference": self.reference}
-        return compare.race(arms, self.task, lrs=self.lrs, seeds=seeds, **common)
+        return protocol.race(arms, self.task, lrs=self.lrs, seeds=seeds, **common)
 
     def small(self) -> Experiment:
         """The same on a handful of images, to see whether it runs."""
@@ -162,8 +177,8 @@ class Record:
 
     def __str__(self) -> str:
         origins = self.provenance["origins"]
-        places = [" and ".join(dict.fromkeys(origin[what] for origin in origins)) for what in ("device", "versions")]
-        return "; ".join([f"{self.provenance['title']}: {self.race.source}", *places, " to ".join(self._days())])
+        where = [" and ".join(dict.fromkeys(origin[what] for origin in origins)) for what in ("device", "versions")]
+        return "; ".join([f"{self.provenance['title']}: {self.race.source}", *where, " to ".join(self._days())])
 
     def _days(self) -> list[str]:
         """The first and the last day, once if they are the same."""
@@ -196,8 +211,8 @@ def save(name: str, race: Race, command: str, folder: Path = RESULTS) -> Path:
         The file.
     """
     experiment = EXPERIMENTS[name]
-    places = pd.MultiIndex.from_frame(race.runs[_ORIGIN])
-    different = places.unique()
+    origin = pd.MultiIndex.from_frame(race.runs[_ORIGIN])
+    different = origin.unique()
     head = {
         "name": name,
         "title": experiment.title,
@@ -205,10 +220,10 @@ def save(name: str, race: Race, command: str, folder: Path = RESULTS) -> Path:
         "framework": experiment.framework,
         "reference": race.reference,
         "task": dataclasses.asdict(experiment.task),
-        "origins": [dict(zip(_ORIGIN, place, strict=True)) for place in different],
+        "origins": [dict(zip(_ORIGIN, values, strict=True)) for values in different],
         "columns": _COLUMNS,
     }
-    runs = race.runs.assign(origin=different.get_indexer(places))
+    runs = race.runs.assign(origin=different.get_indexer(origin))
     rows = json.loads(runs[_COLUMNS].to_json(orient="values"))
     lines = ",\n".join(json.dumps(row) for row in rows)  # a run a line: what changed can be seen in a diff
     text = json.dumps(head, indent=1)
@@ -224,13 +239,13 @@ def load(name: str, folder: Path = RESULTS) -> Record:
     """The record of an experiment. Raises ``FileNotFoundError`` with the command that trains and records it."""
     path = folder / f"{name}.json"
     if not path.exists():
-        raise FileNotFoundError(f"{name} is not recorded: python -m helpers.experiments {name}")
+        raise FileNotFoundError(f"{name} is not recorded: python -m helpers.races.recorded {name}")
     kept = json.loads(path.read_text(encoding="utf-8"))
     runs = pd.DataFrame(kept.pop("runs"), columns=kept.pop("columns"))
     origins = pd.DataFrame(kept["origins"])[_ORIGIN]
-    places = origins.iloc[runs.pop("origin")].set_axis(runs.index)
-    runs = pd.concat([runs, places], axis="columns").assign(framework=kept["framework"])
-    runs = runs.astype({"seconds": float})  # also where none is known
+    of_each = origins.iloc[runs.pop("origin")].set_axis(runs.index)
+    runs = pd.concat([runs, of_each], axis="columns").assign(framework=kept["framework"])
+    runs = runs.astype(dict.fromkeys(("error", "loss", "seconds"), float))  # also where none is known
     return Record(Race(runs, kept["reference"]), kept)
 
 
@@ -244,14 +259,14 @@ def _list() -> None:
 def _report(race: Race) -> None:
     for budget in race.runs.budget.unique():
         print(f"\n{budget:g} epochs; {race.source}")
-        print(plots.plain_table(race.report(budget)))
+        print(race.report(budget).to_string(index=False))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``python -m helpers.experiments``."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.experiments", description="The long races, recorded.")
+    """Run ``python -m helpers.races.recorded``."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.races.recorded", description="The long races, recorded.")
     parser.add_argument("name", nargs="?", choices=list(EXPERIMENTS), metavar="name", help="without it: a list")
-    parser.add_argument("--jobs", type=int, default=1, help="processes; on GPUs, at most one for each")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; on a GPU, one")
     parser.add_argument("--store", type=Path, help="where single runs are kept until all are there")
     parser.add_argument("--try", dest="small", action="store_true", help="a handful of images, nothing is recorded")
     chosen = parser.parse_args(arguments)
@@ -269,7 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     race = experiment.race(chosen.store or data.folder() / "runs" / chosen.name, chosen.jobs)
     _report(race)
     jobs = f" --jobs {chosen.jobs}" if chosen.jobs > 1 else ""
-    path = save(chosen.name, race, f"python -m helpers.experiments {chosen.name}{jobs}")
+    path = save(chosen.name, race, f"python -m helpers.races.recorded {chosen.name}{jobs}")
     print(f"\nrecorded in {path.name}")
     return 0
 

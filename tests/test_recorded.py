@@ -9,15 +9,18 @@ import sys
 import pandas as pd
 import pytest
 
-from helpers import data, experiments, runtime, trial
-from helpers.compare import Arm, Race
-from helpers.experiments import _COLUMNS, ARMS, EXPERIMENTS, Experiment, load, save
-from helpers.trial import NETWORKS, Task
+from helpers import data, runtime
+from helpers.models import NETWORKS
+from helpers.races import recorded, single
+from helpers.races.protocol import Arm
+from helpers.races.recorded import _COLUMNS, ARMS, EXPERIMENTS, Experiment, load, save
+from helpers.races.results import Race, Result
+from helpers.races.trial import Task, Trial
 from tests.notebook_tools import ROOT
 
 pytestmark = pytest.mark.full
 DEVICE = runtime.describe(runtime.device())
-RECORDED = sorted(path.stem for path in experiments.RESULTS.glob("cifar10_*.json"))
+RECORDED = sorted(path.stem for path in recorded.RESULTS.glob("cifar10_*.json"))
 
 
 def small() -> Experiment:
@@ -39,7 +42,7 @@ def test_what_is_saved_is_what_is_read(race: Race, tmp_path) -> None:
     path = save("cifar10_cpu_torch", race, "the command", tmp_path)
     again = load("cifar10_cpu_torch", tmp_path)
     pd.testing.assert_frame_equal(again.race.summary(), race.summary())
-    assert again.race.report(2) == race.report(2)
+    pd.testing.assert_frame_equal(again.race.report(2), race.report(2))
     assert again.provenance["command"] == "the command"
     said = [*_COLUMNS[:-1], "source", "device", "versions", "framework"]
     pd.testing.assert_frame_equal(again.race.runs[said], race.runs[said])
@@ -54,9 +57,9 @@ def test_what_is_saved_is_what_is_read(race: Race, tmp_path) -> None:
 
 
 def test_a_race_that_went_on_elsewhere_says_both_devices(tmp_path, monkeypatch) -> None:
-    done, really = [], trial.run
+    done, really = [], single.run
 
-    def fourth_is_interrupted(one: trial.Trial) -> trial.Result:
+    def fourth_is_interrupted(one: Trial) -> Result:
         if len(done) == 3:
             raise KeyboardInterrupt
         done.append(one.key)
@@ -65,7 +68,7 @@ def test_a_race_that_went_on_elsewhere_says_both_devices(tmp_path, monkeypatch) 
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(runtime, "describe", lambda _: "cuda, Some Card 9000")
         elsewhere.setattr(runtime, "now", lambda: "2020-02-29T23:59:59+00:00")
-        elsewhere.setattr(trial, "run", fourth_is_interrupted)
+        elsewhere.setattr(single, "run", fourth_is_interrupted)
         with pytest.raises(KeyboardInterrupt):
             small().race(tmp_path / "store")
     whole = small().race(tmp_path / "store")
@@ -92,7 +95,7 @@ def test_a_record_belongs_to_its_experiment(name: str) -> None:
     record, experiment = load(name), EXPERIMENTS[name]
     about, runs = record.provenance, record.race.runs
     assert about["task"] == json.loads(json.dumps(dataclasses.asdict(experiment.task)))
-    assert about["command"].startswith(f"python -m helpers.experiments {name}")
+    assert about["command"].startswith(f"python -m helpers.races.recorded {name}")
     assert {"title", "framework", "reference"} <= set(about)
     for origin in about["origins"]:
         assert {"device", "versions", "source"} <= set(origin)
@@ -112,7 +115,7 @@ def test_there_is_a_record() -> None:
 
 
 def test_a_record_that_is_missing_says_how_to_make_it(tmp_path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"python -m helpers\.experiments cifar10_94_torch"):
+    with pytest.raises(FileNotFoundError, match=r"python -m helpers\.races\.recorded cifar10_94_torch"):
         load("cifar10_94_torch", tmp_path)
 
 
@@ -130,7 +133,7 @@ def test_every_arm_has_peak_one_and_falls_when_it_should() -> None:
 
 
 def test_the_command_tries(tmp_path) -> None:
-    whole = [sys.executable, "-m", "helpers.experiments", "cifar10_cpu_torch", "--try", "--store", str(tmp_path)]
+    whole = [sys.executable, "-m", "helpers.races.recorded", "cifar10_cpu_torch", "--try", "--store", str(tmp_path)]
     options = {"cwd": ROOT, "env": {**os.environ, "COURSE_BUDGET": "smoke"}, "capture_output": True, "text": True}
     tried = subprocess.run(whole, **options)
     assert tried.returncode == 0, tried.stderr
@@ -139,18 +142,18 @@ def test_the_command_tries(tmp_path) -> None:
 
 
 def test_the_command_lists_and_refuses(capsys) -> None:
-    assert experiments.main([]) == 0
+    assert recorded.main([]) == 0
     assert "cifar10_cpu_torch: CIFAR-10, narrow ResNet-9, on a CPU (recorded)" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stopped:
-        experiments.main(["cifar100"])
+        recorded.main(["cifar100"])
     assert stopped.value.code == 2
     assert "invalid choice" in capsys.readouterr().err
 
 
 def test_a_stand_in_is_not_recorded(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(Task, "data", lambda self, *, final: data.load("digits_rgb"))
-    monkeypatch.setattr(experiments, "save", lambda *_: pytest.fail("recorded"))
-    assert experiments.main(["cifar10_cpu_torch", "--store", str(tmp_path / "store")]) == 1
+    monkeypatch.setattr(recorded, "save", lambda *_: pytest.fail("recorded"))
+    assert recorded.main(["cifar10_cpu_torch", "--store", str(tmp_path / "store")]) == 1
     assert "cifar10 is not here: nothing is recorded" in capsys.readouterr().err
     assert not (tmp_path / "store").exists()
 

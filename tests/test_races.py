@@ -1,9 +1,8 @@
-"""The race: same results in any engine, after any interruption; statistics against known answers."""
+"""The race: same results in any engine, after any interruption; statistics of the runs."""
 
 import dataclasses
 import json
 import math
-import multiprocessing
 import os
 import re
 import signal
@@ -21,10 +20,15 @@ import pytest
 import torch
 from joblib._parallel_backends import SequentialBackend
 
-from helpers import data, for_keras, for_torch, models, runtime, schedules, together, training, trial, worker
-from helpers.compare import Arm, Race, Task, at_one_rate, holm, race, run_all
+from helpers import data, for_keras, for_torch, models, runtime, schedules, training
+from helpers.models import NETWORKS
+from helpers.races import single, vmapped, worker
+from helpers.races.engine import run_all
+from helpers.races.protocol import Arm, at_one_rate, race, tune
+from helpers.races.results import Race, Result
+from helpers.races.store import Store
+from helpers.races.trial import Task, Trial
 from helpers.recipe import Recipe
-from helpers.trial import Store, Trial
 
 pytestmark = pytest.mark.full
 
@@ -49,7 +53,7 @@ def csv(result: Race) -> str:
 # ------------------------------------------------------------------------------------------ runs
 def by_hand(task: Task, plan: schedules.Schedule, updates: int, seed: int, framework: str) -> training.Run:
     """What a trial should be, as a lesson would train it."""
-    dataset, build = task.data(final=True), trial.NETWORKS[task.network][framework == "keras"]
+    dataset, build = task.data(final=True), getattr(NETWORKS[task.network], framework)
     sgd = {"momentum": task.momentum, "nesterov": task.nesterov, "weight_decay": task.weight_decay}
     options = {"updates": updates, "batch_size": task.batch_size, "seed": seed, "recipe": task.recipe}
     with training.keras_precision(task.recipe):
@@ -80,13 +84,13 @@ WHOLE_RECIPE = Task(
 @pytest.mark.parametrize("task", [TASK, WHOLE_RECIPE], ids=["plain", "whole recipe"])
 def test_a_trial_is_the_run_of_a_lesson(task: Task, framework: str) -> None:
     plan = schedules.linear(0.1, 0.0, 8)
-    one = Trial(task, "line", plan.to_dict(), 8, seed=3, framework=framework, final=True)
+    one = Trial(task, plan, 8, seed=3, framework=framework, final=True)
     again = Trial.from_specification(json.loads(json.dumps(one.specification)))
     assert (again.key, again.task) == (one.key, one.task)
-    found, run = trial.run(again), by_hand(task, plan, 8, 3, framework)
-    assert found["loss"] == pytest.approx(run.evaluations[-1]["loss"], rel=1e-4)
-    assert found["error"] == pytest.approx(100 * (1 - run.accuracy), abs=0.01)
-    assert not found["diverged"]
+    found, run = single.run(again), by_hand(task, plan, 8, 3, framework)
+    assert found.loss == pytest.approx(run.evaluations[-1]["loss"], rel=1e-4)
+    assert found.error == pytest.approx(100 * (1 - run.accuracy), abs=0.01)
+    assert not found.diverged
 
 
 def test_tuning_never_sees_the_test_images() -> None:
@@ -101,9 +105,9 @@ def test_tuning_never_sees_the_test_images() -> None:
 def test_the_tail_is_the_mean_of_the_last_weights(network: str) -> None:
     task = Task("digits", network, train=640, test=200, validation=128, batch_size=64, momentum=0.0)
     plan = schedules.constant(0.05)
-    found = trial.run(Trial(task, "tail", plan.to_dict(), 10, seed=0, final=True, tail=0.3))
+    found = single.run(Trial(task, plan, 10, seed=0, final=True, tail=0.3))
     dataset, kept = task.data(final=True), []
-    model = trial.NETWORKS[network][0](dataset.image_shape, seed=0)
+    model = NETWORKS[network].torch(dataset.image_shape, seed=0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     optimizer.register_step_post_hook(lambda *_: kept.append([w.detach().clone() for w in model.parameters()]))
     training.fit_torch(model, optimizer, dataset, updates=10, batch_size=64, seed=0)
@@ -111,19 +115,16 @@ def test_the_tail_is_the_mean_of_the_last_weights(network: str) -> None:
         for weight, *last in zip(model.parameters(), *kept[-3:], strict=True):
             weight.copy_(torch.stack(last).mean(0))
     if network == "mlp":
-        assert found["loss"] == pytest.approx(training.evaluate_torch(model, dataset)["loss"], rel=1e-3)
+        assert found.loss == pytest.approx(training.evaluate_torch(model, dataset)["loss"], rel=1e-3)
     else:  # BatchNorm's statistics are recomputed for the averaged weights
         stale = training.evaluate_torch(model, dataset)["loss"]
-        assert found["loss"] != pytest.approx(stale, rel=1e-3)
+        assert found.loss != pytest.approx(stale, rel=1e-3)
 
 
 def test_fresh_statistics_belong_to_the_weights_that_are_tested() -> None:
     task, plan = dataclasses.replace(TASK, network="cnn"), schedules.constant(0.5)
-    kept, fresh = (
-        trial.run(Trial(task, "constant", plan.to_dict(), 12, seed=0, final=True, fresh=fresh))
-        for fresh in (False, True)
-    )
-    assert fresh["loss"] < kept["loss"], "at a high rate the moving averages lag behind"
+    kept, fresh = (single.run(Trial(task, plan, 12, seed=0, final=True, fresh=fresh)) for fresh in (False, True))
+    assert fresh.loss < kept.loss, "at a high rate the moving averages lag behind"
     dataset = task.data(final=True)
     model = models.cnn_torch(dataset.image_shape, seed=0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
@@ -136,13 +137,13 @@ def test_fresh_statistics_belong_to_the_weights_that_are_tested() -> None:
     with torch.no_grad():
         for update, indices in enumerate(training.batches(640, 64, 1, 0)):
             model(feed(update, indices)[0].permute(0, 3, 1, 2))
-    assert fresh["loss"] == pytest.approx(training.evaluate_torch(model, dataset)["loss"], rel=1e-3)
+    assert fresh.loss == pytest.approx(training.evaluate_torch(model, dataset)["loss"], rel=1e-3)
 
 
 def test_a_run_that_diverges_is_a_result() -> None:
-    found = trial.run(Trial(TASK, "huge", schedules.constant(1e20).to_dict(), 8, seed=0))
-    assert found["diverged"]
-    assert found["error"] is None
+    found = single.run(Trial(TASK, schedules.constant(1e20), 8, seed=0))
+    assert found.diverged
+    assert math.isnan(found.error)
 
 
 DATE = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
@@ -150,30 +151,28 @@ DATE = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
 
 @pytest.mark.parametrize("framework", ["torch", "keras"])
 def test_a_result_says_where_it_comes_from(framework: str) -> None:
-    one = Trial(TASK, "line", schedules.linear(0.1, 0.0, 8).to_dict(), 8, seed=0, framework=framework, final=True)
+    one = Trial(TASK, schedules.linear(0.1, 0.0, 8), 8, seed=0, framework=framework, final=True)
     before = time.perf_counter()
-    found = trial.run(one)
-    assert 0 < found["seconds"] < time.perf_counter() - before
-    assert re.fullmatch(DATE, found["date"])
-    assert found["source"] == TASK.data(final=True).source
+    found = single.run(one)
+    assert 0 < found.seconds < time.perf_counter() - before
+    assert re.fullmatch(DATE, found.date)
+    assert found.source == TASK.data(final=True).source
     if framework == "torch" or keras.backend.backend() == "torch":
-        assert found["device"] == runtime.describe(runtime.device())
+        assert found.device == runtime.describe(runtime.device())
     used = ["numpy", "torch"] if framework == "torch" else ["keras", "numpy", keras.backend.backend()]
-    assert found["versions"] == ", ".join(f"{package} {runtime.version(package)}" for package in used)
-    assert json.loads(json.dumps(found)) == found
+    assert found.versions == ", ".join(f"{package} {runtime.version(package)}" for package in used)
+    assert Result.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
-def test_runs_trained_at_once_say_where_they_come_from_and_share_the_time() -> None:
+def test_vmapped_runs_say_where_they_come_from_and_share_the_time() -> None:
     plans = {"line": schedules.linear(0.1, 0.0, 8), "constant": schedules.constant(0.1)}
-    trials = [Trial(TASK, name, plan.to_dict(), 8, 0, together=True) for name, plan in plans.items()]
-    alone, before = trial.run(dataclasses.replace(trials[0], together=False)), time.perf_counter()
+    trials = [Trial(TASK, plan, 8, 0, vmapped=True) for name, plan in plans.items()]
+    alone, before = single.run(dataclasses.replace(trials[0], vmapped=False)), time.perf_counter()
     found = list(run_all(trials, Store()).values())
-    assert 0 < sum(result["seconds"] for result in found) < time.perf_counter() - before
+    assert 0 < sum(result.seconds for result in found) < time.perf_counter() - before
     for result in found:
-        assert re.fullmatch(DATE, result["date"])
-        assert {key: result[key] for key in ("source", "device", "versions")} == {
-            key: alone[key] for key in ("source", "device", "versions")
-        }
+        assert re.fullmatch(DATE, result.date)
+        assert (result.source, result.device, result.versions) == (alone.source, alone.device, alone.versions)
 
 
 def test_a_card_is_called_by_its_name(monkeypatch) -> None:
@@ -203,23 +202,23 @@ def arrive(tmp_path, monkeypatch) -> Callable[[], None]:
 
 
 def cifar_trial(**options) -> Trial:
-    return Trial(SMALL_CIFAR, "line", schedules.linear(0.1, 0.0, 4).to_dict(), 4, seed=0, **{"final": True, **options})
+    return Trial(SMALL_CIFAR, schedules.linear(0.1, 0.0, 4), 4, seed=0, **{"final": True, **options})
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_a_stand_in_and_the_real_data_give_two_results(arrive, tmp_path, together: bool) -> None:
+@pytest.mark.parametrize("vmapped_", [False, True])
+def test_a_stand_in_and_the_real_data_give_two_results(arrive, tmp_path, vmapped_: bool) -> None:
     folder = tmp_path / "runs"
-    (on_digits,) = run_all([cifar_trial(together=together)], Store(folder)).values()
+    (on_digits,) = run_all([cifar_trial(vmapped=vmapped_)], Store(folder)).values()
     arrive()
-    (real,) = run_all([cifar_trial(together=together)], Store(folder)).values()
-    assert on_digits["source"].startswith("scikit-learn's handwritten digits")
-    assert real["source"] == "CIFAR-10, 200 training and 50 test images"
+    (real,) = run_all([cifar_trial(vmapped=vmapped_)], Store(folder)).values()
+    assert on_digits.source.startswith("scikit-learn's handwritten digits")
+    assert real.source == "CIFAR-10, 200 training and 50 test images"
     assert len(list(folder.glob("*.json"))) == 2
-    (again,) = run_all([cifar_trial(together=together)], Store(folder)).values()
+    (again,) = run_all([cifar_trial(vmapped=vmapped_)], Store(folder)).values()
     assert again == real
 
 
-@pytest.mark.parametrize("train", [trial.run, lambda one: worker.run(one.specification)], ids=["here", "in a worker"])
+@pytest.mark.parametrize("train", [single.run, lambda one: worker.run(one.specification)], ids=["here", "in a worker"])
 def test_a_run_that_finds_other_images_than_planned_fails(arrive, train) -> None:
     planned = cifar_trial()
     arrive()
@@ -227,8 +226,8 @@ def test_a_run_that_finds_other_images_than_planned_fails(arrive, train) -> None
         train(planned)
 
 
-def test_a_group_that_finds_other_images_than_planned_fails_and_keeps_nothing(arrive, tmp_path) -> None:
-    planned = cifar_trial(together=True)
+def test_a_stack_that_finds_other_images_than_planned_fails_and_keeps_nothing(arrive, tmp_path) -> None:
+    planned = cifar_trial(vmapped=True)
     arrive()
     with pytest.raises(data.DatasetError, match=r"planned on .*digits.* found 'CIFAR-10, 200"):
         run_all([planned], Store(tmp_path / "runs"))
@@ -256,8 +255,11 @@ def test_a_race_on_two_sources_is_refused(arrive) -> None:
 
 
 # ----------------------------------------------------------------------------------------- store
+RESULT = Result(2.0, 0.1, "made up", "cpu", "numpy 2.4.6", 1.0, "2026-11-24T00:00:00+00:00")
+
+
 def test_a_result_is_kept_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
-    one = Trial(TASK, "line", schedules.constant(0.1).to_dict(), 8, seed=0)
+    one = Trial(TASK, schedules.constant(0.1), 8, seed=0)
     store = Store(tmp_path / "runs")
     assert store.get(one) is None
 
@@ -267,17 +269,18 @@ def test_a_result_is_kept_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", fail)
         with pytest.raises(KeyboardInterrupt):
-            store.put(one, {"error": 1.0})
+            store.put(one, RESULT)
     assert Store(tmp_path / "runs").get(one) is None
-    store.put(one, {"error": 2.0})
-    assert Store(tmp_path / "runs").get(one) == {"error": 2.0}
+    for result in (RESULT, dataclasses.replace(RESULT, error=math.nan, loss=math.nan)):
+        store.put(one, result)
+        assert repr(Store(tmp_path / "runs").get(one)) == repr(result)
 
 
 @pytest.mark.parametrize(
     "text", ["", '{"specification": {}, "result"', '{"specification": {"seed": 5}, "result": {}}', "[]"]
 )
 def test_a_broken_or_foreign_file_is_set_aside(tmp_path, text: str) -> None:
-    one = Trial(TASK, "line", schedules.constant(0.1).to_dict(), 8, seed=0)
+    one = Trial(TASK, schedules.constant(0.1), 8, seed=0)
     path = tmp_path / f"{one.key}.json"
     path.write_text(text)
     assert Store(tmp_path).get(one) is None
@@ -286,49 +289,49 @@ def test_a_broken_or_foreign_file_is_set_aside(tmp_path, text: str) -> None:
 
 
 def test_everything_that_matters_is_in_the_key() -> None:
-    plan = schedules.constant(0.1).to_dict()
-    base = Trial(TASK, "line", plan, 8, seed=0)
+    plan = schedules.constant(0.1)
+    base = Trial(TASK, plan, 8, seed=0)
     others = [
-        Trial(Task("digits"), "line", plan, 8, seed=0),
-        Trial(TASK, "line", schedules.constant(0.2).to_dict(), 8, seed=0),
-        Trial(TASK, "line", plan, 9, seed=0),
-        Trial(TASK, "line", plan, 8, seed=1),
-        Trial(TASK, "line", plan, 8, seed=0, framework="keras"),
-        Trial(TASK, "line", plan, 8, seed=0, final=True),
-        Trial(TASK, "line", plan, 8, seed=0, tail=0.2),
-        Trial(TASK, "line", plan, 8, seed=0, fresh=True),
-        Trial(dataclasses.replace(TASK, weight_decay=1e-4), "line", plan, 8, seed=0),
-        Trial(dataclasses.replace(TASK, recipe=Recipe(flip=True)), "line", plan, 8, seed=0),
+        Trial(Task("digits"), plan, 8, seed=0),
+        Trial(TASK, schedules.constant(0.2), 8, seed=0),
+        Trial(TASK, plan, 9, seed=0),
+        Trial(TASK, plan, 8, seed=1),
+        Trial(TASK, plan, 8, seed=0, framework="keras"),
+        Trial(TASK, plan, 8, seed=0, final=True),
+        Trial(TASK, plan, 8, seed=0, tail=0.2),
+        Trial(TASK, plan, 8, seed=0, fresh=True),
+        Trial(dataclasses.replace(TASK, weight_decay=1e-4), plan, 8, seed=0),
+        Trial(dataclasses.replace(TASK, recipe=Recipe(flip=True)), plan, 8, seed=0),
     ]
     assert len({base.key, *(other.key for other in others)}) == 11
-    assert base.key == Trial(TASK, "line", dict(plan), 8, seed=0).key
-    assert base.key == Trial(TASK, "line", dict(reversed(plan.items())), 8, seed=0).key, "in any order"
+    again = Trial.from_specification(dict(reversed(json.loads(json.dumps(base.specification)).items())))
+    assert again.key == base.key, "in any order"
 
 
 def test_a_label_is_not_in_the_key() -> None:
-    plan = schedules.constant(0.1).to_dict()
-    one, renamed = (Trial(TASK, name, plan, 8, seed=0) for name in ("line", "linear decay"))
+    plan = schedules.constant(0.1)
+    one, renamed = (Trial(TASK, plan, 8, seed=0) for name in ("line", "linear decay"))
     assert one.key == renamed.key
     assert "line" not in json.dumps(one.specification)
 
 
 def test_renaming_an_arm_trains_nothing_again(alone: Race, tmp_path, monkeypatch) -> None:
-    race(ARMS, TASK, **SMALL, folder=tmp_path)
-    monkeypatch.setattr(trial, "run", lambda _: pytest.fail("trained again"))
+    race(ARMS, TASK, **SMALL, store=tmp_path)
+    monkeypatch.setattr(single, "run", lambda _: pytest.fail("trained again"))
     names = {"constant": "flat", "line": "linear decay"}
     arms = {names[name]: shape for name, shape in ARMS.items()}
-    again = race(arms, TASK, **{**SMALL, "reference": "linear decay"}, folder=tmp_path)
+    again = race(arms, TASK, **{**SMALL, "reference": "linear decay"}, store=tmp_path)
     assert again.runs.arm.unique().tolist() == ["flat", "linear decay", "linear decay, other seeds"]
     pd.testing.assert_series_equal(again.runs.error, alone.runs.error)
 
 
 def test_a_trial_of_another_format_is_refused() -> None:
-    specification = Trial(TASK, "line", schedules.constant(0.1).to_dict(), 8, seed=0).specification
-    assert specification["format"] == 2
-    with pytest.raises(ValueError, match="written in format 1, this is format 2"):
-        Trial.from_specification({**specification, "format": 1})
+    specification = Trial(TASK, schedules.constant(0.1), 8, seed=0).specification
+    assert specification["format"] == 3
+    with pytest.raises(ValueError, match="written in format 2, this is format 3"):
+        Trial.from_specification({**specification, "format": 2})
     old = {key: value for key, value in specification.items() if key != "format"} | {"recipe": 1, "arm": "line"}
-    with pytest.raises(ValueError, match="written in format None, this is format 2"):
+    with pytest.raises(ValueError, match="written in format None, this is format 3"):
         Trial.from_specification(old)
 
 
@@ -337,59 +340,58 @@ def test_two_processes_give_the_same_race(alone: Race) -> None:
     assert csv(race(ARMS_PICKLED, TASK, **SMALL, jobs=2)) == csv(alone)
 
 
-def test_runs_made_at_once_give_the_same_race_up_to_rounding(alone: Race, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(together, "AT_ONCE", 5)  # in several groups
-    joined = race(ARMS, TASK, **SMALL, join=True, folder=tmp_path)
+def test_vmapped_runs_give_the_same_race_up_to_rounding(alone: Race, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(vmapped, "MOST", 5)  # in several groups
+    as_one = race(ARMS, TASK, **SMALL, vmapped=True, store=tmp_path)
     about = ["arm", "budget", "updates", "stage", "lr", "seed", "diverged", "source"]
-    tuned, before = (r.runs[r.runs.stage == "tune"] for r in (joined, alone))
+    tuned, before = (r.runs[r.runs.stage == "tune"] for r in (as_one, alone))
     pd.testing.assert_frame_equal(tuned[about], before[about])
-    np.testing.assert_allclose(tuned.error.astype(float), before.error.astype(float), atol=1.0)
-    np.testing.assert_allclose(tuned.loss.astype(float), before.loss.astype(float), rtol=1e-3)
+    np.testing.assert_allclose(tuned.error, before.error, atol=1.0)
+    np.testing.assert_allclose(tuned.loss, before.loss, rtol=1e-3)
     specifications = [json.loads(path.read_text())["specification"] for path in tmp_path.glob("*.json")]
-    assert all(specification["together"] for specification in specifications)
-    monkeypatch.setattr(together, "run_together", lambda group: pytest.fail("made again"))
-    assert csv(race(ARMS, TASK, **SMALL, join=True, folder=tmp_path)) == csv(joined)
+    assert all(specification["vmapped"] for specification in specifications)
+    monkeypatch.setattr(vmapped, "run", lambda stack: pytest.fail("trained again"))
+    assert csv(race(ARMS, TASK, **SMALL, vmapped=True, store=tmp_path)) == csv(as_one)
 
 
-def test_what_cannot_be_made_at_once_is_made_alone() -> None:
-    plan = schedules.linear(0.1, 0.0, 8).to_dict()
-    assert Trial(TASK, "line", plan, 8, seed=0).joinable
+def test_what_cannot_be_vmapped_is_trained_alone() -> None:
+    plan = schedules.linear(0.1, 0.0, 8)
+    assert Trial(TASK, plan, 8, seed=0).can_be_vmapped
     cannot = [
-        Trial(TASK, "line", plan, 8, seed=0, framework="keras"),
-        Trial(TASK, "line", plan, 8, seed=0, tail=0.2),
-        Trial(TASK, "line", schedules.linear(0.1, 0.0, 8).with_momentum(0.9).to_dict(), 8, seed=0),
-        Trial(dataclasses.replace(TASK, network="cnn"), "line", plan, 8, seed=0),
-        Trial(dataclasses.replace(TASK, nesterov=True), "line", plan, 8, seed=0),
-        Trial(dataclasses.replace(TASK, weight_decay=1e-4), "line", plan, 8, seed=0),
-        Trial(dataclasses.replace(TASK, recipe=Recipe(pad=1)), "line", plan, 8, seed=0),
+        Trial(TASK, plan, 8, seed=0, framework="keras"),
+        Trial(TASK, plan, 8, seed=0, tail=0.2),
+        Trial(TASK, schedules.linear(0.1, 0.0, 8).with_momentum(0.9), 8, seed=0),
+        Trial(dataclasses.replace(TASK, network="cnn"), plan, 8, seed=0),
+        Trial(dataclasses.replace(TASK, nesterov=True), plan, 8, seed=0),
+        Trial(dataclasses.replace(TASK, weight_decay=1e-4), plan, 8, seed=0),
+        Trial(dataclasses.replace(TASK, recipe=Recipe(pad=1)), plan, 8, seed=0),
     ]
-    assert not any(one.joinable for one in cannot)
-    with pytest.raises(ValueError, match="trained together are PyTorch runs of a network without BatchNorm"):
-        dataclasses.replace(cannot[0], together=True)
-    mixed = race({**ARMS, "tail": Arm(constant_shape, tail=0.2)}, TASK, **{**SMALL, "budgets": [0.5]}, join=True)
+    assert not any(one.can_be_vmapped for one in cannot)
+    with pytest.raises(ValueError, match="vmapped are PyTorch runs of a network without BatchNorm"):
+        dataclasses.replace(cannot[0], vmapped=True)
+    mixed = race({**ARMS, "tail": Arm(constant_shape, tail=0.2)}, TASK, **{**SMALL, "budgets": [0.5]}, vmapped=True)
     assert set(mixed.summary().arm) == {"constant", "line", "tail", "line, other seeds"}
 
 
-def test_groups_hold_what_is_made_and_nothing_else(monkeypatch) -> None:
-    plans = {name: shape(8).to_dict() for name, shape in ARMS.items()}
-    wanted = [Trial(TASK, name, plan, 8, seed, together=True) for name, plan in plans.items() for seed in (1, 2, 3)]
-    wanted += [Trial(TASK, "line", plans["line"], 8, seed, together=True) for seed in (4, 5)]  # as a control has them
-    groups = list(together.batches_of(wanted))
+def test_stacks_hold_what_is_asked_for_and_nothing_else(monkeypatch) -> None:
+    plans = [shape(8) for shape in ARMS.values()]
+    wanted = [Trial(TASK, plan, 8, seed, vmapped=True) for plan in plans for seed in (1, 2, 3)]
+    wanted += [Trial(TASK, plans[1], 8, seed, vmapped=True) for seed in (4, 5)]  # as a control has them
+    groups = list(vmapped.stacks(wanted))
     assert sorted(trial.key for group in groups for trial in group) == sorted(trial.key for trial in wanted)
     for group in groups:
-        seeds, rows = {trial.seed for trial in group}, {trial.arm for trial in group}
-        assert len(group) == len(seeds) * len(rows), "no run is made that nobody asked for"
-    monkeypatch.setattr(together, "AT_ONCE", 3)
-    assert all(len(group) <= 5 for group in together.batches_of(wanted)), "at least one schedule at a time"
+        seeds, rows = {trial.seed for trial in group}, {trial.schedule for trial in group}
+        assert len(group) == len(seeds) * len(rows), "no run is trained that nobody asked for"
+    monkeypatch.setattr(vmapped, "MOST", 3)
+    assert all(len(group) <= 5 for group in vmapped.stacks(wanted)), "at least one schedule at a time"
 
 
-def test_one_of_many_that_diverges_is_a_result_as_well() -> None:
+def test_one_of_a_stack_that_diverges_is_a_result_as_well() -> None:
     plans = {"huge": schedules.constant(1e20), "line": schedules.linear(0.1, 0.0, 8)}
-    trials = [Trial(TASK, name, plan.to_dict(), 8, seed=0, together=True) for name, plan in plans.items()]
+    trials = [Trial(TASK, plan, 8, seed=0, vmapped=True) for plan in plans.values()]
     found = run_all(trials, Store())
-    assert found[trials[0].key]["diverged"]
-    assert found[trials[0].key]["error"] is None
-    assert not found[trials[1].key]["diverged"]
+    assert [found[trial.key].diverged for trial in trials] == [True, False]
+    assert math.isnan(found[trials[0].key].loss)
 
 
 def test_a_dask_cluster_gives_the_same_race(alone: Race) -> None:
@@ -413,12 +415,12 @@ def test_an_engine_that_gives_back_whole_lists_gives_the_same_race(alone: Race, 
     joblib.register_parallel_backend("whole lists", WholeLists)
     stored, put = [], Store.put
     monkeypatch.setattr(Store, "put", lambda self, one, result: (stored.append(one.key), put(self, one, result)))
-    made, really = [], trial.run
-    monkeypatch.setattr(trial, "run", lambda one: (made.append(len(stored)), really(one))[1])
+    trained, really = [], single.run
+    monkeypatch.setattr(single, "run", lambda one: (trained.append(len(stored)), really(one))[1])
     with joblib.parallel_config(backend="whole lists"):
-        result = race(ARMS, TASK, **SMALL, folder=tmp_path)
+        result = race(ARMS, TASK, **SMALL, store=tmp_path)
     assert csv(result) == csv(alone)
-    assert made == list(range(len(made))), "every run is stored before the next one begins"
+    assert trained == list(range(len(trained))), "every run is stored before the next one begins"
 
 
 def constant_shape(updates: int):
@@ -436,9 +438,9 @@ ARMS_PICKLED = {"constant": constant_shape, "line": line_shape}
 def test_a_race_that_was_killed_ends_as_if_it_had_not_been(alone: Race, tmp_path, kills: int) -> None:
     code = f"""
 from helpers import schedules
-from helpers.compare import Task, race
+from helpers.races.protocol import Task, race
 race({{"constant": lambda n: schedules.constant(1.0), "line": lambda n: schedules.linear(1.0, 0.0, n)}},
-     Task("digits", train=640, test=200, validation=128, batch_size=64), folder={str(tmp_path)!r}, **{SMALL!r})
+     Task("digits", train=640, test=200, validation=128, batch_size=64), store={str(tmp_path)!r}, **{SMALL!r})
 """
     before: dict[str, int] = {}
     for _ in range(kills):
@@ -452,27 +454,27 @@ race({{"constant": lambda n: schedules.constant(1.0), "line": lambda n: schedule
         assert len(now) >= wanted
         assert before.items() <= now.items(), "what was done is not done again"
         before = now
-    again = race(ARMS, TASK, **SMALL, folder=tmp_path)
+    again = race(ARMS, TASK, **SMALL, store=tmp_path)
     assert csv(again) == csv(alone)
     after = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
     assert before.items() <= after.items(), "what was done is not done again"
-    third = race(ARMS, TASK, **SMALL, folder=tmp_path)
+    third = race(ARMS, TASK, **SMALL, store=tmp_path)
     assert csv(third) == csv(alone)
 
 
 def test_the_runs_in_flight_are_all_that_an_interruption_loses(tmp_path, monkeypatch) -> None:
-    made, really = [], trial.run
+    trained, really = [], single.run
 
     def third_is_interrupted(one: Trial):
-        if len(made) == 2:
+        if len(trained) == 2:
             raise KeyboardInterrupt
-        made.append(one.key)
+        trained.append(one.key)
         return really(one)
 
-    monkeypatch.setattr(trial, "run", third_is_interrupted)
+    monkeypatch.setattr(single, "run", third_is_interrupted)
     with pytest.raises(KeyboardInterrupt):
-        race(ARMS, TASK, **SMALL, folder=tmp_path)
-    assert sorted(path.stem for path in tmp_path.glob("*.json")) == sorted(made)
+        race(ARMS, TASK, **SMALL, store=tmp_path)
+    assert sorted(path.stem for path in tmp_path.glob("*.json")) == sorted(trained)
 
 
 # ------------------------------------------------------------------------------------ the protocol
@@ -482,6 +484,28 @@ def test_the_grid_grows_until_the_best_is_inside() -> None:
     assert summary.loc["constant", "inside"]
     assert summary.loc["line", "inside"]
     assert summary.loc["line", "lr"] > 0.0016
+
+
+def test_one_arm_is_tuned_as_in_a_race(alone: Race, tmp_path) -> None:
+    options = {"lrs": SMALL["lrs"], "seeds": SMALL["tune_seeds"]}
+    found = tune(ARMS["line"], TASK, budget=1, **options, store=tmp_path)
+    in_the_race = alone.tuning(1)["line"].dropna()
+    assert found.errors == in_the_race.to_dict()
+    assert found.lr == in_the_race.idxmin()
+    assert sorted(found.runs.lr) == sorted(in_the_race.index)
+    kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    assert tune(ARMS["line"], TASK, budget=1, **options, store=tmp_path).errors == found.errors
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")} == kept
+    with pytest.raises(ValueError, match="rising by factors of at most"):
+        tune(ARMS["line"], TASK, budget=1, lrs=[0.1, 0.2], store=tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+def test_races_that_share_a_store_train_what_they_share_once(alone: Race, monkeypatch) -> None:
+    store = Store()
+    race(ARMS, TASK, **SMALL, store=store)
+    monkeypatch.setattr(single, "run", lambda _: pytest.fail("trained again"))
+    assert csv(race(ARMS, TASK, **SMALL, store=store)) == csv(alone)
 
 
 def test_one_rate_is_one_rate_and_nothing_is_tuned() -> None:
@@ -502,19 +526,9 @@ def test_one_rate_is_one_rate_and_nothing_is_tuned() -> None:
     ],
 )
 def test_a_bad_single_rate_is_a_sentence_before_the_first_run(change: dict, message: str, monkeypatch) -> None:
-    monkeypatch.setattr(trial, "run", lambda _: pytest.fail("a run was made"))
+    monkeypatch.setattr(single, "run", lambda _: pytest.fail("a run was trained"))
     with pytest.raises(ValueError, match=message):
         at_one_rate(ARMS, TASK, **{"budgets": [1], "lr": 0.1, "seeds": [1], **change})
-
-
-def test_every_process_of_a_pool_takes_a_card_of_its_own(monkeypatch) -> None:
-    taken = []
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
-    for name in ("LokyProcess-1", "LokyProcess-2", "LokyProcess-3", "MainProcess"):
-        monkeypatch.setattr(multiprocessing.current_process(), "_name", name)
-        worker.take_a_card()
-    assert taken == [1, 0, 1]
 
 
 def test_seeds_are_paired_and_the_control_has_others(alone: Race) -> None:
@@ -568,12 +582,6 @@ def test_divergences_are_counted_and_not_averaged() -> None:
     assert result.tuning(1.0)["b"].iloc[0] == 100.0
 
 
-def test_holm_agrees_with_a_worked_example_and_ignores_what_is_missing() -> None:
-    np.testing.assert_allclose(holm([0.01, 0.02, 0.03, 0.005]), [0.03, 0.04, 0.04, 0.02])
-    np.testing.assert_allclose(holm([0.5, np.nan, 0.6]), [1.0, np.nan, 1.0])
-    assert holm([]).size == 0
-
-
 # -------------------------------------------------------------------------------------- bad input
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -592,7 +600,7 @@ def test_holm_agrees_with_a_worked_example_and_ignores_what_is_missing() -> None
     ],
 )
 def test_bad_input_is_a_sentence_before_the_first_run(change: dict, message: str, monkeypatch) -> None:
-    monkeypatch.setattr(trial, "run", lambda _: pytest.fail("a run was made"))
+    monkeypatch.setattr(single, "run", lambda _: pytest.fail("a run was trained"))
     with pytest.raises(ValueError, match=message):
         race(ARMS, TASK, **{**SMALL, **change})
 

@@ -1,4 +1,9 @@
-"""Many small runs of one network at once, one for each row of learning rates and each seed: for rankings and grids."""
+"""Many small runs of one network trained as one, by ``torch.func.vmap``: one for each row of rates and each seed.
+
+A small network keeps a GPU busy for a fraction of the time that it takes to start its kernels. A hundred of them,
+stacked, cost little more than one. `fit_vmapped` is for rankings and grids; `stacks` and `run` do it for the trials of
+a race. Results are those of `training.fit_torch` and `single.run` up to rounding.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,35 +21,50 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from torch.nn import functional
 
-from . import runtime
-from .data import Dataset
-from .training import batches, updates_per_epoch
+from .. import runtime
+from ..data import Dataset
+from ..models import NETWORKS
+from ..training import Evaluation, batches, updates_per_epoch
+from .results import Result
+from .trial import Trial
 
-__all__ = ["ManyRuns", "fit_many_torch"]
+__all__ = ["VmappedRuns", "fit_vmapped", "run", "stacks"]
 
+MOST = 256  # runs that share a device's memory
 Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class ManyRuns:
+class VmappedRuns:
     """What R rows of rates with S seeds each gave. A run that diverged holds NaN from there on.
 
-    losses: of each batch before its update, (R, S, T). gradient_norms: of the same batches, (R, S, T).
-    accuracies, test_losses: on the test set after the last update, (R, S); accuracies between 0 and 1.
-    device, versions, seconds (of the training of all runs), date (of its beginning, ISO 8601 in UTC): as in a `Run`.
+    Attributes
+    ----------
+    losses, gradient_norms : arrays of shape (R, S, T)
+        Of each batch before its update.
+    accuracies, test_losses : arrays of shape (R, S)
+        On the test set after the last update; accuracies between 0 and 1.
+    source, device, versions, seconds, date
+        As in a `training.Run`; the seconds are those of all runs.
     """
 
     losses: NDArray[np.float64]
     gradient_norms: NDArray[np.float64]
     accuracies: NDArray[np.float64]
     test_losses: NDArray[np.float64]
+    source: str
     device: str
     versions: dict[str, str]
     seconds: float
     date: str
 
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """Test errors in %, (R, S); a run that diverged counts as 100."""
+        return 100 * (1 - np.nan_to_num(self.accuracies))
 
-def fit_many_torch(
+
+def fit_vmapped(
     build: Callable[[int], nn.Module],
     dataset: Dataset,
     rates: ArrayLike,
@@ -52,8 +72,8 @@ def fit_many_torch(
     seeds: Sequence[int],
     batch_size: int = 128,
     momentum: float = 0.0,
-) -> ManyRuns:
-    """Train ``build(seed)`` with SGD for every row of ``rates`` and every seed, all at the same time.
+) -> VmappedRuns:
+    """Train ``build(seed)`` with SGD for every row of ``rates`` and every seed, as one.
 
     Runs of one seed share initial weights and batches, those of `training.fit_torch` with that seed, which gives the
     same losses one run at a time.
@@ -65,7 +85,7 @@ def fit_many_torch(
     dataset : Dataset
         The images.
     rates : array_like, shape (R, T)
-        The learning rate of each update: one run and seed for each of the R rows.
+        The learning rate of each update; R of them.
     seeds : sequence of int
         S of them: each row is trained with every one.
     batch_size : int
@@ -75,7 +95,7 @@ def fit_many_torch(
 
     Returns
     -------
-    ManyRuns
+    VmappedRuns
         Losses, gradient norms, accuracies, and where they were computed.
 
     Raises
@@ -91,7 +111,7 @@ def fit_many_torch(
     models = [build(seed) for seed in seeds]
     stacked, buffers = stack_module_state(models)
     if buffers:
-        raise ValueError(f"a network with buffers ({next(iter(buffers))}) cannot be trained many at once")
+        raise ValueError(f"a network with buffers ({next(iter(buffers))}) cannot be vmapped")
     weights = {name: part.detach().to(device)[None].repeat(len(lr), *[1] * part.ndim) for name, part in stacked.items()}
     skeleton = copy.deepcopy(models[0]).to("meta")
     images = _Images(dataset, device)
@@ -113,11 +133,12 @@ def fit_many_torch(
             part.addcmul_(rate.reshape(-1, *[1] * (part.ndim - 1)), step, value=-1)
     seconds = time.perf_counter() - begin
     accuracies, test_losses = _tested(skeleton, weights, images)
-    return ManyRuns(
+    return VmappedRuns(
         losses=np.stack(losses, axis=-1),
         gradient_norms=np.stack(norms, axis=-1),
         accuracies=accuracies,
         test_losses=test_losses,
+        source=dataset.source,
         device=device,
         versions={"numpy": np.__version__, "torch": torch.__version__},
         seconds=seconds,
@@ -129,12 +150,12 @@ class _Images:
     """A dataset as standardised tensors."""
 
     def __init__(self, dataset: Dataset, device: str) -> None:
-        self.mean, self.std = (torch.from_numpy(value).to(device) for value in dataset.scaling())
+        self.standardise = dataset.standardiser(device)
         self.x, self.y = torch.from_numpy(dataset.x_train).to(device), torch.from_numpy(dataset.y_train).to(device)
         self.x_test, self.y_test = torch.from_numpy(dataset.x_test).to(device), torch.from_numpy(dataset.y_test)
 
     def scaled(self, raw: Tensor) -> Tensor:
-        return ((raw.float() - self.mean) / self.std).movedim(-1, -3)
+        return self.standardise(raw).movedim(-1, -3)
 
     def train(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         chosen = torch.from_numpy(indices).to(self.x.device)
@@ -164,3 +185,41 @@ def _tested(skeleton: nn.Module, weights: Weights, images: _Images, part: int = 
     broken = torch.stack([(~torch.isfinite(w)).flatten(2).any(2) for w in weights.values()]).any(0).cpu()
     means = [total / len(images.x_test) for total in (correct, loss)]
     return [torch.where(broken, math.nan, mean).numpy() for mean in means]
+
+
+# -------------------------------------------------------------------------------------- of a race
+def stacks(trials: Sequence[Trial]) -> Iterator[list[Trial]]:
+    """Split trials into groups that can be trained as one: same task, length, images and seeds, at most ``MOST``."""
+    rows: dict[tuple[object, ...], list[Trial]] = {}
+    for trial in trials:
+        rows.setdefault((trial.task, trial.updates, trial.final, trial.source, trial.schedule), []).append(trial)
+    groups: dict[tuple[object, ...], list[list[Trial]]] = {}
+    for (*same, _), row in rows.items():
+        groups.setdefault((*same, tuple(sorted({trial.seed for trial in row}))), []).append(row)
+    for group in groups.values():
+        size = max(1, MOST // len(group[0]))
+        for start in range(0, len(group), size):
+            yield [trial for row in group[start : start + size] for trial in row]
+
+
+def run(stack: Sequence[Trial]) -> dict[str, Result]:
+    """Train the trials of one of the `stacks`, and return their results by key."""
+    first = stack[0]
+    dataset, network = first.data(), NETWORKS[first.task.network]
+    schedules = list(dict.fromkeys(trial.schedule for trial in stack))
+    seeds = sorted({trial.seed for trial in stack})
+    done = fit_vmapped(
+        lambda seed: network.torch(dataset.image_shape, seed=seed),
+        dataset,
+        [schedule(np.arange(first.updates)) for schedule in schedules],
+        seeds=seeds,
+        batch_size=first.task.batch_size,
+        momentum=first.task.momentum,
+    )
+    results = {}
+    for trial in stack:
+        at = schedules.index(trial.schedule), seeds.index(trial.seed)
+        whole = np.isfinite(done.losses[at]).all() and math.isfinite(done.accuracies[at])
+        found: Evaluation = {"accuracy": float(done.accuracies[at]), "loss": float(done.test_losses[at])}
+        results[trial.key] = Result.of(done, found if whole else None, share=done.accuracies.size)
+    return results
