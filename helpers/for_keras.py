@@ -464,7 +464,9 @@ def _tabulate(
     )
 
 
-def _checked(name: str, value: Any, steps: int | None, below: float = math.inf) -> float | KerasSchedule:
+def _checked(
+    name: str, value: float | Schedule | KerasSchedule, steps: int | None, below: float = math.inf
+) -> float | KerasSchedule:
     """``value`` as a number or a table, all of it in [0, below)."""
     if isinstance(value, Schedule):
         value = KerasSchedule(value, steps)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ __all__ = ["Scheduler", "Watch", "assert_used", "drive", "watch"]
 
 _BLOCK = 4096  # values tabulated at a time: a scalar NumPy call costs ten scheduler steps, a list look-up nothing
 _DRIVEN: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+_not_compiled: Callable[[Callable[..., None]], Callable[..., None]] = torch.compiler.disable  # which has no types
 
 
 class _Table:
@@ -238,7 +239,7 @@ def drive(
             scheduler._move()
 
     # a compiled step calls the hook, and does not compile the schedule's NumPy into itself
-    scheduler._hook = scheduler.optimizer.register_step_post_hook(torch.compiler.disable(after_update))
+    scheduler._hook = scheduler.optimizer.register_step_post_hook(_not_compiled(after_update))
     _DRIVEN.add(scheduler.optimizer)
     return scheduler
 
@@ -251,8 +252,8 @@ class Watch:
         self._before: list[dict[str, float]] = []
         optimizer = _unwrapped(optimizer)
         self._hooks = [
-            optimizer.register_step_pre_hook(torch.compiler.disable(self._look)),
-            optimizer.register_step_post_hook(torch.compiler.disable(self._keep)),
+            optimizer.register_step_pre_hook(_not_compiled(self._look)),
+            optimizer.register_step_post_hook(_not_compiled(self._keep)),
         ]
 
     def _look(self, optimizer: Optimizer, *_: Any) -> None:

@@ -863,7 +863,8 @@ def cyclic(
         cycle = np.floor_divide(k, up + down)
         position = k - cycle * (up + down)
         triangle = np.where(position <= up, position / up, (up + down - position) / down)
-        return triangle * per_cycle**cycle * per_step**k
+        heights: Array = triangle * per_cycle**cycle * per_step**k  # NumPy's types: a float ** array is Any
+        return heights
 
     def between(bottom: float, top: float) -> Rule:
         return Rule(lambda k: _between(bottom, top, height(k), "linear"), (min(bottom, top), max(bottom, top)))

@@ -1,8 +1,16 @@
 """The data folder: what is found, what is broken, what stands in, and that nothing is ever lost or swapped silently."""
 
+import hashlib
+import io
 import os
+import pickle
 import socket
+import tarfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -60,7 +68,7 @@ def test_what_is_missing_is_replaced_with_a_label_within_seconds(folder, offline
     assert time.monotonic() - before < 20
     assert dataset.name == "digits"
     said = capsys.readouterr().out
-    assert "cannot be reached" in said
+    assert "MNIST could not be fetched from 127.0.0.1:9" in said
     assert "not comparable with MNIST" in said
     assert not list(folder.iterdir()), "a failed download leaves nothing behind"
 
@@ -224,6 +232,167 @@ def test_an_unknown_name_is_refused() -> None:
         data.load("imagenet")
 
 
+# -------------------------------------------------------------------------------------- downloads
+class Python2(pickle._Pickler):  # the one in Python: the one in C cannot be taught
+    """Bytes and text are one type, as in the pickles of CIFAR-10, which Python 2 wrote in 2009."""
+
+    def save_text(self, content: bytes | str) -> None:
+        content = content.encode() if isinstance(content, str) else content
+        self.write(pickle.BINSTRING + len(content).to_bytes(4, "little") + content)
+
+    dispatch: ClassVar = {**pickle._Pickler.dispatch, bytes: save_text, str: save_text}
+
+
+def python2_pickle(content: object) -> bytes:
+    file = io.BytesIO()
+    Python2(file, protocol=2).dump(content)
+    return file.getvalue().replace(b"cnumpy._core.", b"cnumpy.core.")
+
+
+def archive(batches: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        for name, content in batches.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+def cifar_archive(arrays: dict[str, np.ndarray]) -> bytes:
+    """As the official archive: five batches and one; an image is a row, all its red before its green and blue."""
+    x, y = ([*np.split(arrays[f"{key}_train"], 5), arrays[f"{key}_test"]] for key in "xy")
+    names = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
+    rows = [images.transpose(0, 3, 1, 2).reshape(len(images), -1) for images in x]
+    return archive(
+        {
+            name: python2_pickle({"data": images, "labels": labels.tolist()})
+            for name, images, labels in zip(names, rows, y, strict=True)
+        }
+    )
+
+
+def mnist_file(arrays: dict[str, np.ndarray]) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **{key: value[:, :28, :28, 1] if key.startswith("x") else value for key, value in arrays.items()})
+    return file.getvalue()
+
+
+class Host(BaseHTTPRequestHandler):
+    """Sends ``content``, or part of it; then it hangs up, or waits for as long as it is told."""
+
+    content, sent, wait = b"", 1.0, 0.0
+    over = threading.Event()
+
+    def do_HEAD(self) -> None:
+        self.send_response(200 if self.content else 404)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(self.content[: int(self.sent * len(self.content))])
+        self.wfile.flush()
+        self.over.wait(self.wait)
+
+    def log_message(self, *_arguments) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """Publish ``content`` as both data sets: host(content, checksum=None, **how)."""
+    servers = []
+
+    def publish(content: bytes, checksum: str | None = None, **how) -> None:
+        handler = type("Published", (Host,), {"content": content, "over": threading.Event(), **how})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(data, "HOSTS", dict.fromkeys(data.HOSTS, f"http://127.0.0.1:{server.server_port}/file"))
+        found = hashlib.sha256(content).hexdigest()
+        monkeypatch.setattr(data, "SHA256", dict.fromkeys(data.HOSTS, checksum or found))
+
+    yield publish
+    for server in servers:
+        server.RequestHandlerClass.over.set()
+        server.shutdown()
+        server.server_close()
+
+
+def varied(small: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {
+        key: rng.integers(0, 256, value.shape).astype(np.uint8) if value.ndim > 1 else value
+        for key, value in small.items()
+    }
+
+
+def test_cifar_arrives_as_it_was_and_is_kept(folder, small, host) -> None:
+    arrays = varied(small)
+    host(cifar_archive(arrays))
+    for download in (True, False):
+        dataset = data.load("cifar10", download=download)
+        assert dataset.source == "CIFAR-10"
+        for key in data.ARRAYS:
+            assert np.array_equal(getattr(dataset, key), arrays[key]), key
+    assert [path.name for path in folder.iterdir()] == ["cifar10.npz"]
+
+
+def test_mnist_arrives_as_it_was_and_is_kept(folder, small, host, monkeypatch) -> None:
+    arrays = varied(small)
+    grey = {key: value[..., 1][:, :28, :28] if value.ndim > 1 else value for key, value in arrays.items()}
+    monkeypatch.setitem(data.KNOWN, "mnist", {data._fingerprint(grey): "MNIST"})
+    host(mnist_file(arrays))
+    for download in (True, False):
+        dataset = data.load("mnist", download=download)
+        assert dataset.source == "MNIST"
+        assert np.array_equal(dataset.x_train[..., 0], grey["x_train"])
+        assert np.array_equal(dataset.y_test, grey["y_test"])
+
+
+def test_what_has_another_checksum_is_neither_opened_nor_kept(folder, small, host, capsys, tmp_path_factory) -> None:
+    trap = tmp_path_factory.mktemp("trap") / "sprung"
+
+    class Bomb:
+        def __reduce__(self):
+            return trap.write_text, ("",)
+
+    bombs = archive({name: pickle.dumps(Bomb()) for name in ("data_batch_1", "test_batch")})
+    host(bombs, checksum=data.SHA256["cifar10"])
+    assert data.load("cifar10").name == "digits_rgb"
+    assert "sent is not CIFAR-10: its checksum differs" in capsys.readouterr().out
+    assert not trap.exists()
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"sent": 0.5}, "its checksum differs|IncompleteRead"),
+        ({"sent": 0.5, "wait": 60.0}, "could not be fetched from .* [(].*timed out"),
+        ({"content": b""}, "could not be fetched from .* [(]Not Found"),
+    ],
+    ids=["hangs up half way", "stalls half way", "has no such file"],
+)
+def test_a_download_that_breaks_off_is_a_sentence_and_leaves_nothing(
+    folder, small, host, monkeypatch, how, says
+) -> None:
+    monkeypatch.setattr(data, "STALL_SECONDS", 0.2)
+    host(**{"content": cifar_archive(small), **how})
+    with pytest.raises(data.DatasetError, match=says):
+        data.fetch("cifar10")
+    assert not list(folder.iterdir())
+
+
+def test_downloads_at_the_same_time_do_not_disturb_each_other(folder, small, host) -> None:
+    host(cifar_archive(small))
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(data.fetch, ["cifar10"] * 4))
+    assert set(paths) == set(folder.iterdir())
+    assert data.load("cifar10", download=False).source == "CIFAR-10"
+
+
 # ---------------------------------------------------------------------------------- command line
 def test_check_and_fetch_say_what_is_wrong_and_fail(folder, offline, capsys) -> None:
     (folder / "mnist.npz").write_bytes(b"broken")
@@ -245,16 +414,6 @@ def test_pack_copies_what_is_sound(folder, small, capsys, tmp_path_factory) -> N
     assert data.main(["pack", str(target)]) == 0
     assert [p.name for p in target.iterdir()] == ["cifar10.npz"]
     assert (target / "cifar10.npz").read_bytes() == path.read_bytes()
-
-
-def test_downloads_are_written_with_their_fingerprint(folder, small, monkeypatch) -> None:
-    import keras
-
-    halves = (small["x_train"], small["y_train"][:, None]), (small["x_test"], small["y_test"][:, None])
-    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: halves)
-    monkeypatch.setattr(data, "_contact", lambda url: None)
-    assert data.load("cifar10").source == "CIFAR-10"
-    assert data.load("cifar10", download=False).source == "CIFAR-10"
 
 
 def test_a_validation_set_is_held_out_of_training_and_hides_the_test_set() -> None:

@@ -1,4 +1,4 @@
-"""The ways to set up agree with each other, and course.py says what is wrong in a sentence."""
+"""course.py sets up and runs what it says, and says what is wrong in a sentence; README, lint, types."""
 
 import importlib.util
 import os
@@ -7,66 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
 import pytest
-import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from tests.notebook_tools import README_FIGURE, pictures
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-
-
-def requirements(name: str) -> list[Requirement]:
-    lines = (line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines())
-    return [Requirement(line) for line in lines if line]
-
-
-def test_every_requirement_is_pinned_and_the_pin_fits() -> None:
-    pins: dict[str, list[Requirement]] = {}
-    for pin in requirements("constraints.txt"):
-        pins.setdefault(canonicalize_name(pin.name), []).append(pin)
-    for wanted in requirements("requirements.txt"):
-        if wanted.name == "torch":  # chosen by course.py for the machine
-            assert str(wanted.specifier).startswith("==")
-            continue
-        for pin in pins[canonicalize_name(wanted.name)]:
-            (version,) = (specifier.version for specifier in pin.specifier)
-            assert wanted.specifier.contains(version), f"{wanted} against {pin}"
-
-
-def test_constraints_leave_pytorch_and_cuda_to_course_py() -> None:
-    text = (ROOT / "constraints.txt").read_text()
-    assert not re.search(r"^(torch|nvidia|cuda|triton)", text, re.MULTILINE)
-    assert "file:" not in text
-    assert all("==" in str(pin) for pin in requirements("constraints.txt"))
-
-
-def test_conda_gets_the_same_packages() -> None:
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    assert set(environment) == {"name", "channels", "dependencies"}
-    *conda, pip = environment["dependencies"]
-    assert pip == {"pip": ["-c constraints.txt", "-r requirements.txt", "-e ."]}
-    assert [spec.split("=")[0].rstrip(">") for spec in conda] == ["python", "pip"]
-    version = tuple(map(int, re.fullmatch(r"python=(\d+)\.(\d+)", conda[0]).groups()))
-    assert (3, 11) <= version <= (3, 13)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert project["project"]["requires-python"] == ">=3.11,<3.14"
-    assert project["tool"]["setuptools"]["dynamic"]["dependencies"] == {"file": ["requirements.txt"]}
-
-
-def test_the_installed_versions_are_the_pinned_ones() -> None:
-    from importlib.metadata import version
-
-    for pin in requirements("constraints.txt"):
-        if canonicalize_name(pin.name) in {"keras", "numpy", "nbval"} and (pin.marker is None or pin.marker.evaluate()):
-            assert pin.specifier.contains(version(pin.name)), pin
 
 
 def test_course_py_is_small_and_needs_nothing() -> None:
@@ -323,28 +273,12 @@ def test_types_are_right() -> None:
 
 
 def test_only_the_agreed_files_are_at_the_top() -> None:
+    """Of what git tracks, so that a reader's own files are welcome; without git there is nothing to ask."""
     if not shutil.which("git") or not (ROOT / ".git").exists():
-        return
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
-    top = {name.split("/")[0] for name in listed if not name.startswith(".")}
-    files = {
-        "README.md",
-        "LICENSE",
-        "course.py",
-        "environment.yml",
-        "requirements.txt",
-        "constraints.txt",
-        "pyproject.toml",
-    }
-    assert top <= files | {"helpers", "notebooks", "tests"}
-
-
-def test_no_extra_asks_for_what_is_installed_anyway() -> None:
-    """Such an extra does nothing, and a sentence that mentions it sends people to type it."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    files = settings["tool"]["setuptools"]["dynamic"]["dependencies"]["file"]
-    installed = {canonicalize_name(wanted.name) for file in files for wanted in requirements(file)}
-    extras = settings["project"].get("optional-dependencies", {})
-    for name, wanted in extras.items():
-        assert not {canonicalize_name(Requirement(line).name) for line in wanted} <= installed, name
-    assert set(re.findall(r"-e \"?\.\[(\w+)\]", README)) <= set(extras)
+        pytest.skip("no git here that tells the project's files from yours")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stderr
+    top = {name.split("/")[0] for name in listed.stdout.splitlines()}
+    files = {"README.md", "LICENSE", "course.py", "environment.yml"}
+    files |= {"requirements.txt", "constraints.txt", "pyproject.toml"}
+    assert {name for name in top if not name.startswith(".")} == files | {"helpers", "notebooks", "tests"}

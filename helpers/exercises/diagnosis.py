@@ -10,9 +10,9 @@ __all__ = ["diagnose", "same", "text"]
 Array = NDArray[np.float64]
 
 
-def same(a: float | Array, b: float | Array) -> bool:
-    """Equal to six digits: enough to tell mistakes apart, loose enough for float32."""
-    return bool(np.allclose(a, b, rtol=1e-6, atol=1e-12))
+def same(a: float | Array, b: float | Array, tolerance: float = 1e-6) -> bool:
+    """Equal to six digits, unless told otherwise: enough to tell mistakes apart, loose enough for float32."""
+    return bool(np.allclose(a, b, rtol=tolerance, atol=1e-12))
 
 
 def text(value: object) -> str:

@@ -1,13 +1,13 @@
 """What exercises on paper are made of: numbers, a choice, a function, a curve. What is run is in `practice`.
 
-Every kind knows the right answer and some typical wrong ones (`Mistake`), each with the sentence that helps. An answer
-that is none of these is compared with the right one, and the difference is described. Nothing an answer does raises.
+Every kind knows the right answer and some typical wrong ones (`Mistake`), each with the sentence that helps. Any other
+answer is compared with the right one, and the difference is described. Whatever an answer does, a check never raises.
 """
 
 from __future__ import annotations
 
+import copy
 import math
-import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,6 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, find, settings
-from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
 from numpy.typing import NDArray
 
 from .diagnosis import diagnose, same, text
@@ -36,14 +33,6 @@ __all__ = [
     "must_be_callable",
 ]
 
-SEARCH = settings(
-    max_examples=60,
-    database=None,  # a notebook folder is no place for a database of examples
-    deadline=None,
-    phases=(Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-)
-
 
 @dataclass(frozen=True)
 class Mistake:
@@ -58,7 +47,7 @@ class Problem(Exception):
 
 
 class Blank(Exception):
-    """The answer turned out to be a blank: a function that gives back nothing."""
+    """The answer turned out to be a blank: a function that returns nothing."""
 
 
 def is_blank(answer: Any) -> bool:
@@ -94,7 +83,7 @@ class Exercise(ABC):
 
     @abstractmethod
     def judge(self, answer: Any) -> None:
-        """Raise `Problem` unless ``answer`` is right, `Blank` when it is none."""
+        """Raise `Problem` unless ``answer`` is right, `Blank` when nothing was filled in."""
 
     def answer_of(self, mistake: Mistake) -> Any:
         """What somebody who makes ``mistake`` would pass to the check."""
@@ -181,7 +170,7 @@ def call(function: Any, *arguments: Any) -> Any:
 
 def call_for_number(function: Any, *arguments: Any) -> float:
     """The same, for a function that should return a number; NaN stands for None, to be judged by the caller."""
-    value = call(function, *arguments)
+    value = call(function, *copy.deepcopy(arguments))  # a function may sort its lists, and the cases are shared
     if value is None:
         return math.nan
     if isinstance(value, (bool, np.bool_, Real, np.generic)) or (isinstance(value, np.ndarray) and value.size == 1):
@@ -192,14 +181,6 @@ def call_for_number(function: Any, *arguments: Any) -> float:
     raise Problem(f"your function should return one finite number; for ({given}) it returns {value!r}")
 
 
-def counterexample(cases: st.SearchStrategy[Any], holds: Callable[[Any], bool]) -> Any:
-    """The simplest case that hypothesis finds for which ``holds`` is false, or None. The same one every time."""
-    try:
-        return find(cases, lambda case: not holds(case), settings=SEARCH, random=random.Random(0))
-    except NoSuchExample:
-        return None
-
-
 def must_be_callable(answer: Any) -> None:
     """Raise `Problem` unless ``answer`` is a function."""
     if not callable(answer):
@@ -207,100 +188,99 @@ def must_be_callable(answer: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Function(Exercise):
-    """A function from ``parameters`` to a number, compared with ``reference`` on examples that hypothesis draws.
+class _ByCases(Exercise):
+    """A function of ``parameters``, compared with ``reference`` on each of the ``cases``.
 
-    A mistake's answer is a wrong function of the same parameters. ``tolerance`` is relative.
+    The simplest case comes first, and the first that fails is shown. A mistake is recognised when the answer agrees
+    with it on all cases. ``tolerance`` is relative.
     """
 
     parameters: tuple[str, ...] = field(kw_only=True)
     reference: Callable[..., Any] = field(kw_only=True)
-    cases: st.SearchStrategy[tuple[Any, ...]] = field(kw_only=True)
+    cases: tuple[tuple[Any, ...], ...] = field(kw_only=True)
     tolerance: float = field(default=1e-6, kw_only=True)
     fill_in: ClassVar[str] = "write the function's body, and run the cell again"
 
     def judge(self, answer: Any) -> None:
         must_be_callable(answer)
-        blank: list[bool] = []
-
-        def holds(case: tuple[Any, ...]) -> bool:
-            got = call_for_number(answer, *case)
-            blank.append(math.isnan(got))
-            return self._close(got, float(self.reference(*case)))
-
-        case = counterexample(self.cases, holds)
-        if case is None:
+        failed = next((case for case in self.cases if not self._agree(answer, self.expected(case), case)), None)
+        if failed is None:
             return
-        if all(blank):
+        if all(np.isnan(self.values(answer, case)).all() for case in self.cases):
             raise Blank
         for mistake in self.mistakes:
-            if counterexample(self.cases, lambda case, m=mistake: self._agree(answer, m.answer, case)) is None:  # type: ignore[misc]
+            if all(self._agree(answer, self.mistaken(mistake, case), case) for case in self.cases):
                 raise Problem(mistake.hint)
-        got, expected = call_for_number(answer, *case), float(self.reference(*case))
-        where = ", ".join(f"{name}={text(value)}" for name, value in zip(self.parameters, case, strict=True))
-        returned = "nothing" if math.isnan(got) else text(got)
-        raise Problem(f"for {where} the answer is {text(expected)}, your function returns {returned}")
+        where = ", ".join(f"{name}={text(value)}" for name, value in zip(self.parameters, failed, strict=True))
+        raise Problem(f"for {where}{self.difference(self.values(answer, failed), failed)}")
 
-    def _agree(self, answer: Any, other: Callable[..., Any], case: tuple[Any, ...]) -> bool:
-        return self._close(call_for_number(answer, *case), float(other(*case)))
+    def _agree(self, answer: Any, values: NDArray[np.float64], case: tuple[Any, ...]) -> bool:
+        return same(self.values(answer, case), values, self.tolerance)
 
-    def _close(self, got: float, expected: float) -> bool:
-        return math.isclose(got, expected, rel_tol=self.tolerance, abs_tol=1e-12)
+    @abstractmethod
+    def values(self, answer: Any, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        """What ``answer`` returns for ``case``; NaN stands for nothing."""
+
+    @abstractmethod
+    def expected(self, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        """What a right answer returns for ``case``."""
+
+    @abstractmethod
+    def mistaken(self, mistake: Mistake, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        """What somebody who makes ``mistake`` returns for ``case``."""
+
+    @abstractmethod
+    def difference(self, got: NDArray[np.float64], case: tuple[Any, ...]) -> str:
+        """How ``got`` differs from what is expected: the end of a sentence that begins with the case."""
 
 
 @dataclass(frozen=True)
-class CurveFunction(Exercise):
+class Function(_ByCases):
+    """A function from ``parameters`` to a number. A mistake's answer is a wrong function of the same parameters."""
+
+    def values(self, answer: Any, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        return np.array(call_for_number(answer, *case))
+
+    def expected(self, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        return np.array(float(self.reference(*case)))
+
+    def mistaken(self, mistake: Mistake, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        return np.array(float(mistake.answer(*case)))
+
+    def difference(self, got: NDArray[np.float64], case: tuple[Any, ...]) -> str:
+        returned = "nothing" if np.isnan(got) else text(float(got))
+        return f" the answer is {text(float(self.expected(case)))}, your function returns {returned}"
+
+
+@dataclass(frozen=True)
+class CurveFunction(_ByCases):
     """A schedule written by hand, ``f(k, *parameters)``, compared with the course's at every k of a run and beyond.
 
     reference: parameters -> schedule. A mistake's answer is a function (k, *parameters) of an array k.
+    cases: the first is an example in which every mistake shows in its plainest form.
     what: what the curve shows; with "momentum" the reference's momentum is meant.
     """
 
-    parameters: tuple[str, ...] = field(kw_only=True)
-    reference: Callable[..., Any] = field(kw_only=True)
-    cases: st.SearchStrategy[tuple[Any, ...]] = field(kw_only=True)
-    example: tuple[Any, ...] = field(kw_only=True)
     steps: Callable[..., int] = field(kw_only=True)
     what: str = field(default="learning rate", kw_only=True)
-    fill_in: ClassVar[str] = "write the function's body, and run the cell again"
 
-    def judge(self, answer: Any) -> None:
-        must_be_callable(answer)
-        if np.isnan(self._curve(answer, self.example)).all():
-            raise Blank
-        if same(self._curve(answer, self.example), self._expected(self.example)):
-            case = counterexample(self.cases, lambda case: same(self._curve(answer, case), self._expected(case)))
-            if case is None:
-                return
-        else:
-            case = self.example  # where every mistake shows in its plainest form
-        for mistake in self.mistakes:
-            if self._made(mistake, answer, case):
-                raise Problem(mistake.hint)
-        self._describe(answer, case)
+    def values(self, answer: Any, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        return np.array([call_for_number(answer, int(k), *case) for k in self._k(case)])
 
-    def _made(self, mistake: Mistake, answer: Any, case: tuple[Any, ...]) -> bool:
-        def agree(case: tuple[Any, ...]) -> bool:
-            return same(self._curve(answer, case), mistake.answer(self._k(case), *case))
+    def expected(self, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        return self.reference(*case)(self._k(case))
 
-        return agree(case) and agree(self.example)
+    def mistaken(self, mistake: Mistake, case: tuple[Any, ...]) -> NDArray[np.float64]:
+        return np.asarray(mistake.answer(self._k(case), *case))
 
-    def _describe(self, answer: Any, case: tuple[Any, ...]) -> None:
-        got, expected = self._curve(answer, case), self._expected(case)
-        where = ", ".join(f"{name}={text(value)}" for name, value in zip(self.parameters, case, strict=True))
+    def difference(self, got: NDArray[np.float64], case: tuple[Any, ...]) -> str:
         missing = np.flatnonzero(np.isnan(got))
         if missing.size:
-            raise Problem(f"for {where} your function returns nothing at k = {missing[0]}: does every branch return?")
-        raise Problem(f"for {where}: {diagnose(got, expected, self.steps(*case), self.what)}")
+            return f" your function returns nothing at k = {missing[0]}: does every branch return?"
+        return f": {diagnose(got, self.expected(case), self.steps(*case), self.what)}"
 
     def _k(self, case: tuple[Any, ...]) -> NDArray[np.int64]:
         return np.arange(self.steps(*case) + 5)
-
-    def _expected(self, case: tuple[Any, ...]) -> NDArray[np.float64]:
-        return self.reference(*case)(self._k(case))
-
-    def _curve(self, answer: Any, case: tuple[Any, ...]) -> NDArray[np.float64]:
-        return np.array([call_for_number(answer, int(k), *case) for k in self._k(case)])
 
     def answer_of(self, mistake: Mistake) -> Any:
         """The mistake as a learner writes it: for one k at a time."""

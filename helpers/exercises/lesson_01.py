@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import strategies as st
-
 from ..schedules import inverse_time
 from ..theory import noise_floor, optimal_inverse_time
 from .kinds import Choice, Exercise, Function, Mistake, Numbers
@@ -44,8 +42,18 @@ EXERCISES: tuple[Exercise, ...] = (
         "lr * variance / (curvature * (2 - lr * curvature)): for small rates proportional to the rate.",
         parameters=("lr", "curvature", "variance"),
         reference=noise_floor,
-        cases=st.tuples(
-            st.sampled_from([0.01, 0.1, 0.5, 0.9]), st.sampled_from([0.5, 1.0, 2.0]), st.sampled_from([0.5, 1.0, 4.0])
+        cases=(
+            (0.1, 1.0, 1.0),
+            (0.5, 1.0, 1.0),
+            (0.1, 2.0, 1.0),
+            (0.1, 1.0, 4.0),
+            (0.1, 0.5, 1.0),
+            (0.5, 2.0, 3.0),
+            (0.9, 2.0, 0.5),
+            (1.5, 1.0, 2.0),
+            (0.01, 0.5, 0.25),
+            (0.001, 20.0, 8.0),
+            (0.0001, 1000.0, 100.0),
         ),
         mistakes=(
             Mistake(

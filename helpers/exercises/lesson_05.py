@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from ..schedules import lr_range_test
 from .kinds import Choice, CurveFunction, Exercise, Function, Mistake, Numbers
 
-_LADDERS = st.tuples(st.sampled_from([1e-5, 1e-3, 0.01]), st.sampled_from([0.1, 1.0, 10.0]), st.integers(2, 30))
 
-
-def _range_test_curve(steepest_at: float) -> tuple[list[float], list[float]]:
+def _range_test_curve(steepest_at: float, lowest: float) -> tuple[list[float], list[float]]:
     """A smooth loss that falls steepest, against log(lr), at ``steepest_at``, and rises again later."""
-    rates = np.geomspace(1e-4, 10.0, 81)
+    rates = np.geomspace(lowest, 1e5 * lowest, 81)
     fall = 1 / (1 + np.exp(-3 * np.log(rates / steepest_at)))
     rise = 1 / (1 + np.exp(-5 * np.log(rates / (30 * steepest_at))))
     return rates.tolist(), (2.3 - 2 * fall + 6 * rise).tolist()
@@ -32,8 +29,17 @@ EXERCISES: tuple[Exercise, ...] = (
         "low * (high / low) ** (k / (rungs - 1)): np.geomspace, the one ladder whose last rung must be used.",
         parameters=("low", "high", "rungs"),
         reference=lr_range_test,
-        cases=_LADDERS,
-        example=(0.001, 1.0, 13),
+        cases=(
+            (0.001, 1.0, 13),
+            (0.1, 1.0, 2),
+            (0.01, 1.0, 3),
+            (0.1, 10.0, 5),
+            (0.5, 1.0, 4),
+            (0.001, 0.1, 10),
+            (1e-5, 10.0, 7),
+            (0.02, 3.0, 8),
+            (1e-5, 10.0, 101),
+        ),
         steps=lambda low, high, rungs: rungs,
         mistakes=(
             Mistake(
@@ -68,7 +74,14 @@ EXERCISES: tuple[Exercise, ...] = (
         "argmin of d loss / d log(rate): the most negative slope, not the lowest loss.",
         parameters=("rates", "losses"),
         reference=_steepest,
-        cases=st.sampled_from([0.003, 0.01, 0.03, 0.08]).map(_range_test_curve),
+        cases=(
+            _range_test_curve(0.01, lowest=1e-4),
+            _range_test_curve(0.1, lowest=1e-4),
+            _range_test_curve(0.03, lowest=1e-3),
+            _range_test_curve(0.003, lowest=1e-5),
+            _range_test_curve(0.001, lowest=1e-5),
+            _range_test_curve(1.0, lowest=1e-3),
+        ),
         tolerance=0.16,  # a rung: forward and central differences may choose neighbours
         mistakes=(
             Mistake(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import strategies as st
 
 from ..schedules import cyclic
 from .kinds import CurveFunction, Exercise, Mistake, Numbers
@@ -21,8 +20,17 @@ EXERCISES: tuple[Exercise, ...] = (
         "The distance from the nearest peak, on a clock that runs from 0 to 2: 1 - |k / step_size mod 2 - 1|.",
         parameters=("base_lr", "max_lr", "step_size"),
         reference=cyclic,
-        cases=st.tuples(st.sampled_from([0.0, 0.001, 0.01]), st.sampled_from([0.1, 0.5, 1.0]), st.integers(1, 8)),
-        example=(0.1, 0.5, 4),
+        cases=(
+            (0.1, 0.5, 4),
+            (0.0, 1.0, 1),
+            (0.0, 1.0, 2),
+            (0.1, 0.5, 3),
+            (0.01, 0.1, 5),
+            (0.001, 0.006, 8),
+            (0.5, 1.0, 7),
+            (0.0, 3.0, 6),
+            (0.1, 0.2, 50),
+        ),
         steps=lambda base, top, size: 4 * size,
         mistakes=(
             Mistake(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from ..schedules import Schedule, constant, linear, one_cycle, warmup, wsd
 from .kinds import CurveFunction, Exercise, Mistake, Numbers
@@ -64,8 +63,17 @@ EXERCISES: tuple[Exercise, ...] = (
         "Four points, three lines, and the last value held.",
         parameters=("max_lr", "total_steps", "up"),
         reference=_three_phases,
-        cases=st.tuples(st.sampled_from([0.1, 1.0]), st.integers(9, 40), st.integers(1, 4)),
-        example=(1.0, 20, 8),
+        cases=(
+            (1.0, 20, 8),
+            (1.0, 10, 4),
+            (1.0, 20, 5),
+            (0.1, 12, 3),
+            (0.5, 9, 2),
+            (0.1, 25, 10),
+            (0.4, 31, 12),
+            (2.0, 40, 4),
+            (1.0, 100, 30),
+        ),
         steps=lambda max_lr, total_steps, up: total_steps,
         mistakes=(
             Mistake(
@@ -99,8 +107,16 @@ EXERCISES: tuple[Exercise, ...] = (
         "High at both ends, low at the peak.",
         parameters=("total_steps", "up", "low", "high"),
         reference=_momentum,
-        cases=st.tuples(st.integers(9, 40), st.integers(1, 8), st.just(0.85), st.just(0.95)),
-        example=(20, 8, 0.85, 0.95),
+        cases=(
+            (20, 8, 0.85, 0.95),
+            (10, 5, 0.85, 0.95),
+            (10, 3, 0.8, 0.9),
+            (9, 1, 0.85, 0.95),
+            (12, 8, 0.5, 0.9),
+            (25, 10, 0.0, 0.99),
+            (31, 7, 0.9, 0.95),
+            (100, 30, 0.85, 0.95),
+        ),
         steps=lambda total_steps, up, low, high: total_steps,
         what="momentum",
         mistakes=(

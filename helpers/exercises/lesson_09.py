@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from hypothesis import strategies as st
 
 from ..schedules import Schedule, cyclic, linear, one_cycle, warmup
 from ..theory import speed_up
@@ -38,18 +37,6 @@ def _wrong_way_round(error: float, budget: float, rival_budgets: Row, rival_erro
     if not min(rival_errors) <= error <= max(rival_errors):
         return 0.0
     return math.exp(np.interp(math.log(error), np.log(rival_errors), np.log(rival_budgets))) / budget
-
-
-@st.composite
-def _curves(draw: st.DrawFn) -> tuple[float, float, Row, Row]:
-    budgets = [2.0**power for power in range(draw(st.integers(2, 5)))]
-    errors = [40.0]
-    for _ in budgets[1:]:
-        errors.append(errors[-1] * draw(st.sampled_from([0.5, 0.7, 0.9])))
-    error = draw(
-        st.sampled_from([errors[0], math.sqrt(errors[0] * errors[1]), errors[-1] * 1.02, errors[-1] / 2, 50.0])
-    )
-    return error, draw(st.sampled_from([1.0, 2.0, 0.5])), budgets, errors
 
 
 EXERCISES: tuple[Exercise, ...] = (
@@ -97,7 +84,19 @@ EXERCISES: tuple[Exercise, ...] = (
         "a factor is read off the rival's curve, and only where there is a curve.",
         parameters=("error", "budget", "rival_budgets", "rival_errors"),
         reference=_factor,
-        cases=_curves(),
+        cases=(
+            (20.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
+            (20.0, 2.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
+            (15.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
+            (40.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
+            (10.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
+            (5.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
+            (50.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
+            (30.0, 0.5, [1.0, 2.0], [40.0, 20.0]),
+            (6.0, 10.0, [10.0, 20.0, 40.0, 80.0], [9.0, 8.0, 5.0, 4.5]),
+            (4.6, 30.0, [10.0, 20.0, 40.0, 80.0], [9.0, 8.0, 5.0, 4.5]),
+            (4.0, 30.0, [10.0, 20.0, 40.0, 80.0], [9.0, 8.0, 5.0, 4.5]),
+        ),
         mistakes=(
             Mistake(
                 _held_beyond,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import strategies as st
 
 from ..schedules import Schedule, cosine, warmup
 from .kinds import Choice, CurveFunction, Exercise, Mistake, Numbers
@@ -27,8 +26,17 @@ EXERCISES: tuple[Exercise, ...] = (
         "end + (initial - end) * (1 + cos(pi k / steps)) / 2, and k never beyond steps.",
         parameters=("initial_lr", "decay_steps", "end_lr"),
         reference=_cosine,
-        cases=st.tuples(st.sampled_from([0.1, 0.5, 1.0]), st.integers(2, 20), st.sampled_from([0.0, 0.01, 0.05])),
-        example=(0.5, 10, 0.05),
+        cases=(
+            (0.5, 10, 0.05),
+            (1.0, 2, 0.0),
+            (1.0, 4, 0.0),
+            (0.1, 3, 0.01),
+            (0.5, 7, 0.1),
+            (0.1, 5, 0.1),
+            (3.0, 20, 0.0),
+            (0.2, 25, 0.02),
+            (1.0, 100, 0.001),
+        ),
         steps=lambda initial_lr, decay_steps, end_lr: decay_steps,
         mistakes=(
             Mistake(

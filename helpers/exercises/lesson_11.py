@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import strategies as st
 
 from ..schedules import Schedule, wsd
 from ..theory import average_as_schedule
@@ -12,12 +11,6 @@ from .kinds import Choice, CurveFunction, Exercise, Mistake, Numbers
 
 def _flat_and_down(lr: float, total: int, down: int) -> Schedule:
     return wsd(lr, 1, total - down - 1, down, start_lr=lr, decay="linear")
-
-
-@st.composite
-def _runs(draw: st.DrawFn) -> tuple[float, int, int]:
-    total = draw(st.integers(4, 20))
-    return draw(st.sampled_from([0.1, 0.5])), total, draw(st.integers(1, total - 2))
 
 
 _FACTOR = float(average_as_schedule(np.ones(200))[50])
@@ -29,8 +22,17 @@ EXERCISES: tuple[Exercise, ...] = (
         "lr * min(1, (total - k) / down), and 0 from total on: how much of the fall is left.",
         parameters=("lr", "total", "down"),
         reference=_flat_and_down,
-        cases=_runs(),
-        example=(0.5, 20, 8),
+        cases=(
+            (0.5, 20, 8),
+            (1.0, 4, 1),
+            (1.0, 4, 2),
+            (0.1, 10, 5),
+            (0.5, 9, 3),
+            (0.1, 20, 18),
+            (0.2, 15, 1),
+            (2.0, 33, 11),
+            (0.5, 100, 20),
+        ),
         steps=lambda lr, total, down: total,
         mistakes=(
             Mistake(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy import stats
 
 from .kinds import Choice, Exercise, Function, Mistake, Numbers
@@ -26,13 +25,6 @@ def _next_rate(rates: list[float], errors: list[float]) -> float:
     return rates[0] / factor if best == 0 else rates[-1] * factor if best == len(rates) - 1 else 0.0
 
 
-@st.composite
-def _grids(draw: st.DrawFn) -> tuple[list[float], list[float]]:
-    factor, count = draw(st.sampled_from([1.25, 1.5, 2.0])), draw(st.integers(2, 5))
-    best = draw(st.integers(0, count - 1))
-    return [0.1 * factor**i for i in range(count)], [3.0 + 0.25 * abs(i - best) for i in range(count)]
-
-
 EXERCISES: tuple[Exercise, ...] = (
     Choice(
         "order_turned",
@@ -52,7 +44,18 @@ EXERCISES: tuple[Exercise, ...] = (
         "a best rate at the edge of a grid is not a best rate.",
         parameters=("rates", "errors"),
         reference=_next_rate,
-        cases=_grids(),
+        cases=(
+            ([0.1, 0.2, 0.4], [3.0, 3.1, 3.2]),
+            ([0.1, 0.2, 0.4], [3.2, 3.0, 3.1]),
+            ([0.1, 0.2, 0.4], [3.2, 3.1, 3.0]),
+            ([0.1, 0.2], [3.0, 3.1]),
+            ([0.1, 0.2], [3.1, 3.0]),
+            ([1.0, 1.5, 2.25, 3.375], [5.0, 4.0, 6.0, 7.0]),
+            ([1.0, 1.5, 2.25, 3.375], [7.0, 5.0, 4.0, 4.1]),
+            ([1.0, 1.5, 2.25, 3.375], [7.0, 5.0, 4.0, 3.9]),
+            ([0.01, 0.1, 1.0, 10.0, 100.0], [8.0, 9.0, 20.0, 90.0, 90.0]),
+            ([0.01, 0.1, 1.0, 10.0, 100.0], [90.0, 60.0, 9.0, 8.0, 6.0]),
+        ),
         mistakes=(
             Mistake(
                 lambda rates, errors: rates[-1] ** 2 / rates[-2] if np.argmin(errors) == len(rates) - 1 else 0.0,
@@ -103,7 +106,7 @@ EXERCISES: tuple[Exercise, ...] = (
         mistakes=(
             Mistake(0.04, "that is Bonferroni, times 4; Holm multiplies the second smallest by the 3 that are left"),
             Mistake(0.02, "0.01 * 2 is Benjamini and Hochberg's: here it is times 3"),
-            Mistake(0.01, "uncorrected; with four comparisons one in five races has such a p by chance in one of them"),
+            Mistake(0.01, "uncorrected: among four comparisons chance alone gives one race in 25 a p this small"),
         ),
     ),
     Choice(

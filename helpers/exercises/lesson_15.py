@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import strategies as st
 
 from .kinds import Choice, Exercise, Function, Mistake
 
@@ -154,13 +153,6 @@ def _updates(images: int, batch_size: int, epochs: int, drop_last: bool, accumul
     return batches // accumulate * epochs
 
 
-@st.composite
-def _traces(draw: st.DrawFn) -> tuple[list[float], list[float]]:
-    meant = [0.1 * 0.1 ** (k / 3) for k in range(draw(st.integers(1, 8)))]
-    factors = [draw(st.sampled_from([1.0, 1.0, 1.00001, 0.9, 2.0])) for _ in meant]
-    return [rate * factor for rate, factor in zip(meant, factors, strict=True)], meant
-
-
 EXERCISES: tuple[Exercise, ...] = (
     *CASES,
     Function(
@@ -169,7 +161,19 @@ EXERCISES: tuple[Exercise, ...] = (
         "a few lines that would have found most of the cases above.",
         parameters=("used", "meant"),
         reference=_first_wrong,
-        cases=_traces(),
+        cases=(
+            ([0.1], [0.1]),
+            ([0.2], [0.1]),
+            ([0.1, 0.1], [0.1, 0.05]),
+            ([0.1, 0.04], [0.1, 0.05]),
+            ([0.1000001, 0.0500001], [0.1, 0.05]),
+            ([0.1, 0.1, 0.1], [0.1, 0.05, 0.02]),
+            ([0.2, 0.05, 0.02], [0.1, 0.05, 0.02]),
+            ([0.1, 0.01, 0.001, 0.0002], [0.1, 0.01, 0.001, 0.0001]),
+            ([1.0, 0.09995, 0.01, 0.002], [1.0, 0.1, 0.01, 0.001]),
+            ([1.0, 0.998, 0.996], [1.0, 1.0, 1.0]),
+            ([0.1, 0.2, 0.3, 0.4, 0.4, 0.3, 0.2, 0.05], [0.1, 0.2, 0.3, 0.4, 0.4, 0.3, 0.2, 0.1]),
+        ),
         mistakes=(
             Mistake(
                 lambda used, meant: next((i for i, (a, b) in enumerate(zip(used, meant, strict=True)) if a != b), -1),
@@ -205,8 +209,22 @@ EXERCISES: tuple[Exercise, ...] = (
         "batches per epoch (rounded down, or up), divided by the accumulation, times epochs: the schedule's length.",
         parameters=("images", "batch_size", "epochs", "drop_last", "accumulate"),
         reference=_updates,
-        cases=st.tuples(
-            st.integers(20, 200), st.integers(1, 20), st.integers(1, 5), st.booleans(), st.sampled_from([1, 2, 4])
+        cases=(
+            (100, 10, 1, True, 1),
+            (105, 10, 1, True, 1),
+            (105, 10, 1, False, 1),
+            (100, 10, 3, True, 1),
+            (100, 10, 1, True, 4),
+            (100, 10, 3, True, 4),
+            (105, 10, 3, True, 1),
+            (105, 10, 3, False, 1),
+            (110, 10, 5, False, 2),
+            (111, 10, 5, False, 2),
+            (7, 10, 2, False, 1),
+            (100, 7, 2, True, 3),
+            (25, 1, 2, False, 3),
+            (60_000, 256, 5, True, 1),
+            (50_000, 128, 30, False, 8),
         ),
         mistakes=(
             Mistake(
