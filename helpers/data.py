@@ -193,7 +193,8 @@ def _read(name: str, path: Path) -> Dataset:
     found = _fingerprint(arrays)
     if fingerprint not in (None, found) or (name == "mnist" and found not in KNOWN[name]):
         raise DatasetError(f"{path.name} has been changed: its content does not match its fingerprint")
-    source = claimed if fingerprint else KNOWN[name].get(found, f"{TITLES[name]} (copy of unknown origin)")
+    unknown = f"{TITLES[name]} (copy of unknown origin, {found[:8]})"  # so that two of them are not taken for one
+    source = claimed if fingerprint else KNOWN[name].get(found, unknown)
     return _dataset(name, arrays, source or TITLES[name])
 
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import socket
 import tarfile
 import threading
@@ -94,8 +95,12 @@ def test_a_written_file_is_read_back_with_its_source(folder, small, capsys) -> N
 
 
 def test_a_file_of_unknown_origin_is_labelled(folder, small) -> None:
-    np.savez(folder / "cifar10.npz", **small)
-    assert data.load("cifar10", download=False).source == "CIFAR-10 (copy of unknown origin)"
+    sources = set()
+    for other in (small, {**small, "x_test": 255 - small["x_test"]}):
+        np.savez(folder / "cifar10.npz", **other)
+        sources.add(data.load("cifar10", download=False).source)
+    assert len(sources) == 2, "two copies are not taken for one"
+    assert all(re.fullmatch(r"CIFAR-10 \(copy of unknown origin, [0-9a-f]{8}\)", source) for source in sources)
 
 
 def damage_truncate(path) -> None:
