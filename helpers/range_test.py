@@ -42,10 +42,27 @@ __all__ = ["RangeTest", "range_test_keras", "range_test_torch", "smoothed"]
 
 
 def smoothed(losses: ArrayLike, memory: float = 0.9) -> NDArray[np.float64]:
-    """Exponential moving average of ``losses``, with its start corrected; as long as ``losses``.
+    """Exponential moving average of ``losses``, with its start corrected.
 
-    memory: weight of the past, in [0, 1); 0 smooths nothing. ``ValueError`` otherwise.
+    Parameters
+    ----------
+    losses : array_like, shape (T,)
+        One for each update.
+    memory : float
+        Weight of the past, in [0, 1); 0 smooths nothing.
 
+    Returns
+    -------
+    ndarray, shape (T,)
+        The average after each update.
+
+    Raises
+    ------
+    ValueError
+        For another ``memory``.
+
+    Examples
+    --------
     >>> smoothed([2.0, 2.0, 1.0], memory=0.5).tolist()
     [2.0, 2.0, 1.4285714285714286]
     """
@@ -56,10 +73,21 @@ def smoothed(losses: ArrayLike, memory: float = 0.9) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a range test found. ``run`` is the record of its updates, ``ladder`` the schedule they followed.
+    """What a range test found.
 
     The three suggestions are learning rates, or NaN where the curve has none. They are a bracket, not a measurement:
     they move with the seed, with the ladder's length and with its spacing.
+
+    Attributes
+    ----------
+    run : Run
+        The record of its updates.
+    ladder : Schedule
+        What they followed.
+    memory : float
+        Of the average that smooths the loss, as in `smoothed`.
+    stop_factor : float
+        A smoothed loss above so many times the lowest has exploded.
     """
 
     run: training.Run
@@ -124,9 +152,41 @@ def range_test_torch(
 ) -> RangeTest:
     """Train a copy of ``model`` with a copy of ``optimizer`` up a ladder of ``steps`` rates, until the loss explodes.
 
-    mode: "exp" (equal ratios) or "linear". Stops when the smoothed loss exceeds ``stop_factor`` times its lowest.
     Momentum stays what it is now. Schedulers and hooks of the original see nothing of it.
-    Raises ``ValueError`` for an invalid ladder, and when ``optimizer`` does not belong to ``model``.
+
+    Parameters
+    ----------
+    model : Module
+        Copied, and not touched.
+    optimizer : Optimizer
+        Of the model's parameters; copied with its state, and not touched. Every parameter group climbs the ladder.
+    dataset : Dataset
+        Its training images are used.
+    min_lr, max_lr : float
+        The first and the last rung, rising.
+    steps : int
+        How many rungs, at least 2: an update on each.
+    mode : str
+        "exp" (equal ratios) or "linear" (equal differences).
+    batch_size, seed : int
+        Images of an update, and the seed of their order.
+    memory : float
+        Of the average that smooths the loss, as in `smoothed`.
+    stop_factor : float
+        Stop when the smoothed loss exceeds so many times its lowest; above 1.
+    device : str, optional
+        As in `training.fit_torch`.
+
+    Returns
+    -------
+    RangeTest
+        With as many updates as were made: fewer than ``steps`` when the loss exploded.
+
+    Raises
+    ------
+    ValueError
+        For an invalid ladder, ``memory``, ``stop_factor`` or ``batch_size``, and when ``optimizer`` does not belong to
+        ``model``.
     """
     ladder, stop = lr_range_test(min_lr, max_lr, steps, mode=mode), _stop(steps, memory, stop_factor)
     owned = {id(parameter) for parameter in model.parameters()}
@@ -156,10 +216,30 @@ def range_test_keras(
     memory: float = 0.9,
     stop_factor: float = 4.0,
 ) -> RangeTest:
-    """The same for Keras. ``model`` must be one that ``keras.models.clone_model`` can copy: Sequential or functional.
+    """The same for Keras.
 
     The copied optimizer looks the ladder up inside the compiled step; a momentum that is a schedule stays at its
     present value, and so do the slots (velocities, Adam's averages) and the step counter they depend on.
+
+    Parameters
+    ----------
+    model : keras.Model
+        One that ``keras.models.clone_model`` can copy: Sequential or functional.
+    optimizer : keras.optimizers.Optimizer
+        Without ``gradient_accumulation_steps``; copied with its state, and not touched.
+    dataset, min_lr, max_lr, steps, mode, batch_size, seed, memory, stop_factor
+        As in `range_test_torch`.
+
+    Returns
+    -------
+    RangeTest
+        As from `range_test_torch`.
+
+    Raises
+    ------
+    ValueError
+        For what `range_test_torch` refuses, gradients that are accumulated, and a model or a state that cannot be
+        copied.
     """
     ladder, stop = lr_range_test(min_lr, max_lr, steps, mode=mode), _stop(steps, memory, stop_factor)
     with _generators_put_back():

@@ -135,6 +135,15 @@ class KerasMomentum(Exercise):
 
     The loss is the mean of the only weight, so every gradient is 1, and the momentum of update k is
     ``(step_k + lr) / step_{k-1}``. A mistake's answer is the momentum schedule that was really used.
+
+    Parameters
+    ----------
+    expected : Schedule
+        Of momentum. Compared from update 1 on: no step comes before that of update 0.
+    learning_rate : float
+        What the optimizer has to use at every update.
+    updates : int
+        How many are made.
     """
 
     expected: Schedule = field(kw_only=True)
