@@ -1,16 +1,18 @@
 """Properties every schedule has, for random valid schedules; then values and errors of single ones."""
 
 import inspect
+import itertools
 import json
 import math
 import pickle
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from helpers import schedules as s
@@ -20,6 +22,47 @@ from tests.strategies import any_schedule, cyclics, endless, finite, one_cycles,
 
 steps = st.integers(0, 3000)
 many_steps = st.lists(steps, min_size=1, max_size=50)
+
+
+# ------------------------------------------------------------- what the properties are tried with
+COMBINATIONS = {"scaled", "then", "with_momentum", "momentum_of"}
+
+
+def parts_of(schedule: Schedule) -> Iterator[Schedule]:
+    """The schedule, and all that it is combined of."""
+    yield schedule
+    for value in schedule.arguments.values():
+        if isinstance(value, Schedule):
+            yield from parts_of(value)
+
+
+def defaults_of(function) -> dict[str, object]:
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not one.empty}
+
+
+def test_every_schedule_option_and_combination_is_drawn() -> None:
+    """Who adds a schedule adds it to the strategies, or none of the properties below is tried on it."""
+    public = {
+        name: defaults_of(made)
+        for name, made in vars(s).items()
+        if not name.startswith("_") and inspect.isfunction(made) and made.__annotations__.get("return") == "Schedule"
+    }
+    assert public.keys() == set(s.__all__) - {"Schedule", "Trace", "assert_used"}
+    missing = {*public, *COMBINATIONS, *itertools.product(["scaled", "then"], repeat=2)}
+    missing |= {(name, option) for name, defaults in public.items() for option in defaults}
+
+    @settings(max_examples=1500, phases=[Phase.generate])
+    @given(any_schedule())
+    def draw(schedule: Schedule) -> None:
+        for part in parts_of(schedule):
+            missing.discard(part.name)
+            missing.difference_update((part.name, inner.name) for inner in parts_of(part) if inner is not part)
+            usual = public.get(part.name, {})
+            missing.difference_update((part.name, name) for name in usual if part.arguments[name] != usual[name])
+
+    draw()
+    assert not missing, "tests/strategies.py never draws these"
 
 
 # ------------------------------------------------------------------------------------- properties
@@ -102,7 +145,7 @@ def test_one_cycle_is_continuous(schedule: Schedule) -> None:
     ends, levels = phases_of(schedule)
     slopes = np.abs(np.diff(levels)) / np.diff(ends)
     jumps = np.abs(np.diff(schedule(np.arange(schedule.steps + 2))))
-    assert jumps.max() <= slopes.max() * math.pi / 2 * (1 + 1e-9)
+    assert jumps.max() <= slopes.max() * math.pi / 2 * (1 + 1e-9) + 1e-15 * max(levels)  # rounding, where all are equal
 
 
 @given(
