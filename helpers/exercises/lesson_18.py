@@ -1,4 +1,4 @@
-"""Lesson 15, the debugging clinic: eighteen guesses, a test to write, updates to count, a second opinion."""
+"""Lesson 18, the debugging clinic: eighteen guesses, a test to write, updates to count, a second opinion."""
 
 from __future__ import annotations
 
