@@ -246,7 +246,7 @@ def fit_torch(
     scheduler: LRScheduler | None = None,
     device: str | None = None,
     stop: Stop | None = None,
-    evaluate: bool = True,
+    evaluate: bool | int = True,
     recipe: Recipe = PLAIN,
 ) -> Run:
     """Train ``model`` on ``dataset`` and record the rates the optimizer held at every update.
@@ -276,8 +276,8 @@ def fit_torch(
     stop : callable, optional
         Takes the losses so far, after every update, and returns whether to stop. A run that it ended is not evaluated
         then.
-    evaluate : bool
-        On the test set, after each epoch and after the last update.
+    evaluate : bool or int
+        On the test set, after the last update and after each epoch, or after every so many updates.
     recipe : Recipe
         Augmentation, label smoothing (in ``losses`` too), precision.
 
@@ -298,6 +298,7 @@ def fit_torch(
     feed, kind = Feed(dataset, recipe, seed, device), next(model.parameters()).dtype
     run = _start("PyTorch", dataset, batch_size, seed, device, torch=torch.__version__)
     order = _order(len(dataset.x_train), batch_size, epochs, updates, seed)
+    period = run.updates_per_epoch if isinstance(evaluate, bool) else evaluate
     with progress(len(order), "PyTorch") as bar:
         for update, indices in enumerate(order):
             x, y = feed(update, indices)
@@ -320,7 +321,7 @@ def fit_torch(
             if stop is not None and stop(run.losses):
                 break
             made = len(run.losses)
-            if evaluate and (made % run.updates_per_epoch == 0 or made == len(order)):
+            if evaluate and (made % period == 0 or made == len(order)):
                 found = evaluate_torch(model, dataset, device=device, recipe=recipe)
                 run.evaluations.append({"updates": made, **found})
     return _finish(run)

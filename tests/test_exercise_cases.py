@@ -86,7 +86,6 @@ DRAWN = {
     "steepest_rate": range_tests(),
     "triangle_by_hand": rising(RATES, RATES, st.integers(1, 30)),
     "three_phases_by_hand": st.tuples(RATES, PHASES).map(lambda c: (c[0], *c[1])),
-    "momentum_by_hand": st.tuples(PHASES, rising(SHARES, SHARES)).map(lambda c: (*c[0], *c[1])),
     "stability_limit": st.tuples(RATES, SHARES),
     "buffer_correction": st.tuples(RATES, RATES),
     "speed_up_by_hand": races(),

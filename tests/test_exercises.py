@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import torch
 
 from helpers import for_keras, schedules
 from helpers.exercises import LESSONS, Verdict, check
@@ -83,8 +84,8 @@ def by_schedule(make):
     return lambda k, *parameters: make(*parameters)(k)
 
 
-def momentum(k, total, up, low, high):
-    return schedules.one_cycle(1.0, total, pct_start=up, anneal="linear", momentum=(low, high)).momentum(k)
+def accumulated(optimizer):
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, epochs=3, steps_per_epoch=117)
 
 
 def loop(optimizer, scheduler, updates):
@@ -187,10 +188,11 @@ RIGHT = {
     "third_peak": 0.00225,
     "largest_jump": (5e-6, 0.0025),
     "three_cycles": schedules.cyclic(0.01, 0.1, 200, momentum=(0.85, 0.95)),
-    "values_by_hand": (0.08, 0.44, 0.8, 0.4),
     "torch_peak": 49,
     "three_phases_by_hand": by_schedule(LESSONS["07"][2].reference),
-    "momentum_by_hand": momentum,
+    "without_the_hill": ("same", [3.3, 3.2, 3.4], [3.4, 3.2, 3.3]),
+    "accumulated": accumulated,
+    "later_peak": ("higher", [3.3, 3.1, 3.2], [3.6, 3.5, 3.7]),
     "flat_top": schedules.warmup(0.008, 0.2, 30).then(
         schedules.constant(0.2).then(schedules.linear(0.2, 0.0, 50), at=20)
     ),
@@ -262,3 +264,23 @@ def test_numbers_of_the_wrong_kind_are_named() -> None:
     numbers = Numbers("n", "t", "p", expected=1, mistakes=())
     assert numbers("one").message == "a number is asked for, you gave 'one'"
     assert numbers(float("inf")).message == "a finite number is asked for, you gave inf"
+
+
+def test_a_prediction_is_held_against_the_runs() -> None:
+    assert check.later_peak("higher").outcome == "not attempted", "run the experiment first"
+    assert check.later_peak("higher", ..., ...).outcome == "not attempted"
+    better = [3.6, 3.5, 3.7], [3.3, 3.1, 3.2]
+    says = check.later_peak("lower", *better)
+    assert says.outcome == "wrong", "the reader predicted what happened, but it is not what usually happens"
+    assert "train more seeds" in says.message
+    assert "-0.40" in says.message
+    assert "two lists of errors" in check.later_peak("higher", [1.0], [2.0]).message
+    assert "one number a seed" in check.later_peak("higher", [1.0, 2.0], [1.0, 2.0, 3.0]).message
+
+
+def test_a_scheduler_is_run_and_not_read() -> None:
+    plain = check.accumulated(lambda optimizer: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0))
+    assert plain.outcome == "wrong"
+    short = check.accumulated(lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=100))
+    assert "refuses to go on after 101 of 351 updates" in short.message
+    assert "a scheduler of torch" in check.accumulated(lambda optimizer: optimizer).message
