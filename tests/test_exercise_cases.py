@@ -27,12 +27,6 @@ def sorted_lists(elements: st.SearchStrategy, least: int = 1, most: int = 5) -> 
 
 
 @st.composite
-def staircases(draw: st.DrawFn) -> tuple:
-    boundaries = draw(sorted_lists(st.integers(1, 60)))
-    return boundaries, draw(st.lists(RATES, min_size=len(boundaries) + 1, max_size=len(boundaries) + 1))
-
-
-@st.composite
 def range_tests(draw: st.DrawFn) -> tuple:
     """A loss that falls along a logistic curve of any place, height and steepness, and rises slowly beside it."""
     lowest, at, steepness = draw(st.sampled_from([1e-6, 1e-4, 0.01])), draw(st.floats(3, 77)), draw(st.floats(0.1, 1))
@@ -77,7 +71,6 @@ FALLS = st.tuples(st.integers(4, 60), st.integers(1, 58)).filter(lambda fall: fa
 DRAWN = {
     "floor_by_hand": st.tuples(st.floats(0.001, 1.9), RATES, RATES).map(lambda c: (c[0] / c[1], *c[1:])),
     "line_by_hand": st.tuples(RATES, RATES, STEPS),
-    "piecewise_by_hand": staircases(),
     "is_reached": st.tuples(sorted_lists(st.integers(1, 60)), st.integers(1, 80)),
     "exponential_by_hand": st.tuples(RATES, SHARES, STEPS),
     "gamma_per_update": st.tuples(SHARES, WHOLE),

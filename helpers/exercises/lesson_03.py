@@ -1,77 +1,58 @@
-"""Lesson 03, piecewise constant: boundaries, both libraries' counting, and the patience of a plateau."""
+"""Lesson 03, piecewise constant: drops in PyTorch and in Keras, too late by theory, and a late drop, predicted."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import Any
 
 from ..schedules import piecewise_constant
-from .kinds import CurveFunction, Exercise, Function, Mistake, Numbers
+from .kinds import Exercise, Function, Mistake, Numbers
+from .practice import Prediction, SchedulerAnswer
 
 
-def _pick(index: ArrayLike, values: list[float]) -> NDArray[np.float64]:
-    return np.asarray(values)[np.minimum(index, len(values) - 1)]
+def _multi_step(optimizer: Any, milestones: list[int], gamma: float = 0.2) -> Any:
+    from torch.optim.lr_scheduler import MultiStepLR
+
+    return MultiStepLR(optimizer, milestones, gamma)
 
 
 EXERCISES: tuple[Exercise, ...] = (
-    CurveFunction(
-        "piecewise_by_hand",
-        "piecewise(k, boundaries, values): values[i], where i boundaries have been reached; new value at the boundary.",
-        "The index is the number of boundaries <= k. np.searchsorted(boundaries, k, side='right') is the same.",
-        parameters=("boundaries", "values"),
-        reference=piecewise_constant,
-        cases=(
-            ([3, 6], [1.0, 0.3, 0.1]),
-            ([2], [1.0, 0.1]),
-            ([1], [0.1, 1.0]),
-            ([1, 2], [1.0, 0.5, 0.1]),
-            ([5], [2.0, 3.0]),
-            ([1, 2, 3], [1.0, 0.3, 0.1, 0.02]),
-            ([2, 15], [0.02, 0.3, 0.1]),
-            ([4, 5, 12], [0.5, 0.5, 0.4, 0.0]),
-            ([10, 20, 30, 40], [1.0, 0.5, 0.25, 0.2, 0.1]),
-            ([60, 120, 160], [0.1, 0.02, 0.004, 0.0008]),
-        ),
-        steps=lambda boundaries, values: boundaries[-1],
+    SchedulerAnswer(
+        "drops_of_a_paper",
+        "A paper divides the rate by 5 after 30 %, 60 % and 80 % of its run. Yours: 20 epochs of 39 updates, the "
+        "scheduler stepped after each update.",
+        "30 % of 780 updates are 234, that is six whole epochs. Dividing by 5 is gamma=0.2.",
+        expected=piecewise_constant([234, 468, 624], [0.1 * 0.2**drops for drops in range(4)]),
+        updates=780,
         mistakes=(
             Mistake(
-                lambda k, boundaries, values: _pick(np.searchsorted(boundaries, k, side="left"), values),
-                "one step late: at k = boundary you still use the old value. That is how Keras counts",
+                lambda optimizer: _multi_step(optimizer, [6, 12, 16]),
+                "6, 12 and 16 are epochs, and your scheduler counts updates: all drops are over in the first epoch",
             ),
             Mistake(
-                lambda k, boundaries, values: _pick(np.searchsorted(boundaries, k + 1, side="right"), values),
-                "one step early: the value changes at k = boundary, not before",
+                lambda optimizer: _multi_step(optimizer, [233, 467, 623]),
+                "one early: after six epochs 234 updates have been made, and PyTorch drops at the milestone",
             ),
             Mistake(
-                lambda k, boundaries, values: _pick(np.minimum(k * 0 + (k >= boundaries[0]), 1), values),
-                "only the first boundary counts in your function: go through all of them",
+                lambda optimizer: _multi_step(optimizer, [234, 468, 624], 0.1),
+                "the drops are in the right places; gamma is what the rate is multiplied by at each",
             ),
             Mistake(
-                lambda k, boundaries, values: values[0] * 0.1 ** np.searchsorted(boundaries, k, side="right"),
-                "you multiply by 0.1 at each boundary: take the value that is given",
+                lambda optimizer: _multi_step(optimizer, [240, 480, 640]),
+                "that is 40 updates an epoch; this run has 39",
             ),
-        ),
-    ),
-    Numbers(
-        "boundaries_in_updates",
-        "Drops at epochs 60, 120 and 160 of 200; 50,000 images, batch 128, last one dropped: the boundaries?",
-        "390 updates an epoch. The drop comes at the first update of the epoch after: k = 60 * 390.",
-        expected=(23400, 46800, 62400),
-        mistakes=(
-            Mistake((60, 120, 160), "those are epochs; a schedule counts updates, 390 an epoch"),
-            Mistake((23460, 46920, 62560), "that keeps the smaller batch: 391 batches an epoch, where 390 are full"),
-            Mistake((23399, 46799, 62399), "one early: after 60 epochs, 23400 updates have been made"),
-            Mistake((7680, 15360, 20480), "you multiplied by the batch size; multiply by the updates of an epoch"),
         ),
     ),
     Numbers(
         "for_keras_boundaries",
-        "You want new values at k = 100 and k = 200. Which boundaries does Keras' PiecewiseConstantDecay need?",
-        "Keras keeps the old value at k = boundary, so name the last update that still uses the old one.",
-        expected=(99, 199),
+        "model.fit on 10,000 images, batch 128: new values are wanted from the 3rd and the 6th epoch on. Which "
+        "boundaries does Keras' own PiecewiseConstantDecay need?",
+        "fit makes 79 updates an epoch, the last a smaller batch; a boundary is the last update of the old value.",
+        expected=(157, 394),
         mistakes=(
-            Mistake((100, 200), "then k = 100 still uses the old value: Keras changes one update after its boundary"),
-            Mistake((101, 201), "the wrong way: Keras changes after its boundary, so name a smaller one"),
+            Mistake((158, 395), "one late: at k = boundary Keras still uses the old value"),
+            Mistake((155, 389), "fit keeps the last, smaller batch: an epoch has 79 updates, not 78"),
+            Mistake((156, 390), "fit keeps the last, smaller batch; and Keras drops one update after its boundary"),
+            Mistake((236, 473), "the 3rd epoch starts when two of them are over, not three"),
         ),
     ),
     Function(
@@ -110,17 +91,31 @@ EXERCISES: tuple[Exercise, ...] = (
         ),
     ),
     Numbers(
-        "patience",
-        "Losses 1.0, 0.8, 0.8, 0.8, 0.8, 0.8 with patience=2: after which evaluation, counted from 1, is the rate "
-        "cut? (by torch's ReduceLROnPlateau, by Keras')",
-        "The 2nd is the last better one. Torch cuts at the third bad one (bad > patience), Keras at the second.",
-        expected=(5, 4),
+        "too_late",
+        "Curvature 1, noise of variance 1, at the floor of 0.1; the rate drops to 0.01. After how many updates is the "
+        "mean square within 10 % of the new floor?",
+        "The distance to the new floor is multiplied by 0.99 ** 2 an update, and is 9.47 new floors at the drop.",
+        expected=227,
         mistakes=(
-            Mistake((4, 4), "torch waits longer: it cuts when *more* than patience evaluations were bad"),
-            Mistake((5, 5), "Keras cuts earlier: as soon as patience evaluations were bad"),
-            Mistake((4, 5), "the other way round: torch is the patient one"),
-            Mistake((4, 3), "the second evaluation, 0.8, is a better one: count the bad ones after it"),
-            Mistake((3, 2), "that counts from the best evaluation; the question counts from the first"),
+            Mistake(453, "the mean square is multiplied by the square of 0.99: twice as fast"),
+            Mistake(22, "after the drop the small rate is at work: 1 - 0.01 and not 1 - 0.1"),
+            Mistake(226, "after 226 updates it is still a little more than 10 % above: round up"),
+            Mistake(112, "that is where it reaches twice the floor; 1.1 times is asked for"),
+        ),
+    ),
+    Prediction(
+        "late_drop",
+        "A drop to a tenth at 98 % of the run instead of 75 %, at the same peak rate: the test error, by seed.",
+        "Eight updates at a tenth of the rate are too few for the jitter of the high rate to die out.",
+        expected="higher",
+        example=([3.2, 3.1, 3.3], [4.0, 3.7, 4.2]),
+        mistakes=(
+            Mistake(
+                ("same",), "How many updates are left after the drop, and what can a tenth of the rate do in them?"
+            ),
+            Mistake(
+                ("lower",), "The high rate has more time now. What has it left to give, and what has to follow it?"
+            ),
         ),
     ),
 )
