@@ -89,7 +89,7 @@ EXERCISES: tuple[Exercise, ...] = (
     Prediction(
         "equal_means",
         "Exponential to 1/1000 with the mean rate of the linear decay, instead of it: the test error, by seed.",
-        "The sum of the rates is the same, but not when it is spent: two thirds of this run are below a hundredth of "
+        "The sum of the rates is the same, but not when it is spent: two thirds of this run are below a tenth of "
         "its start, and the updates that remain have to do the work of all.",
         expected="higher",
         example=([3.3, 3.2, 3.4], [4.9, 5.1, 5.0]),
