@@ -1,14 +1,20 @@
-"""Lesson 04, exponential decay: half-life, the unit of gamma, staircase, mean, and a formula that looks alike."""
+"""Lesson 04, exponential decay: half-life, a factor per update, a translation, stairs of equal mean, a prediction."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
-import numpy as np
+from ..schedules import exponential
+from .kinds import Exercise, Mistake, Numbers
+from .practice import Prediction, ScheduleAnswer, SchedulerAnswer
 
-from ..schedules import exponential, polynomial
-from .kinds import CurveFunction, Exercise, Function, Mistake, Numbers
-from .practice import ScheduleAnswer
+
+def _torch_exponential(optimizer: Any, gamma: float) -> Any:
+    from torch.optim.lr_scheduler import ExponentialLR
+
+    return ExponentialLR(optimizer, gamma)
+
 
 EXERCISES: tuple[Exercise, ...] = (
     Numbers(
@@ -20,102 +26,81 @@ EXERCISES: tuple[Exercise, ...] = (
         mistakes=(
             Mistake(10.0, "that would be a straight line: 5 % of the *remaining* rate goes each epoch, less and less"),
             Mistake(math.log(0.95) / math.log(0.5), "upside down: solve 0.95 ** n = 0.5 for n"),
-            Mistake(1 / 0.05, "20 epochs is the time constant, after which 1/e is left; half is earlier"),
+            Mistake(1 / 0.05, "20 epochs is about the time after which 1/e is left; half is earlier"),
         ),
     ),
-    CurveFunction(
-        "exponential_by_hand",
-        "decay(k, initial_lr, decay_rate, decay_steps): decay_rate is what is left after decay_steps updates.",
-        "initial_lr * decay_rate ** (k / decay_steps), for every k: it has no end.",
-        parameters=("initial_lr", "decay_rate", "decay_steps"),
-        reference=exponential,
-        cases=(
-            (0.1, 0.5, 10),
-            (1.0, 0.5, 1),
-            (1.0, 0.1, 2),
-            (0.5, 0.7, 3),
-            (0.01, 0.9, 5),
-            (0.1, 0.96, 20),
-            (2.0, 0.25, 7),
-            (0.1, 0.01, 50),
-            (0.001, 0.99, 4),
-        ),
-        steps=lambda initial_lr, decay_rate, decay_steps: 2 * decay_steps,
+    SchedulerAnswer(
+        "a_fifth_per_epoch",
+        "468 updates an epoch, a step after each: an ExponentialLR that loses a fifth of the rate per epoch.",
+        "0.8 ** (1 / 468): 468 factors multiply to 0.8.",
+        expected=exponential(0.1, 0.8, 468),
+        updates=600,
         mistakes=(
             Mistake(
-                lambda k, lr, rate, n: lr * np.exp(-rate * k / n),
-                "exp(-decay_rate * ...) is another convention: there a *larger* rate decays faster, and after "
-                "decay_steps exp(-decay_rate) is left instead of decay_rate",
+                lambda optimizer: _torch_exponential(optimizer, 0.8),
+                "0.8 is the factor per epoch; stepped after every update, it is applied 468 times an epoch",
             ),
             Mistake(
-                lambda k, lr, rate, n: lr * rate**k, "decay_steps is ignored: that decays by decay_rate every update"
+                lambda optimizer: _torch_exponential(optimizer, 0.2 ** (1 / 468)),
+                "that keeps a fifth per epoch; *losing* a fifth leaves four",
             ),
             Mistake(
-                lambda k, lr, rate, n: lr * rate ** (k // n),
-                "// makes a staircase: the smooth curve divides with /",
+                lambda optimizer: _torch_exponential(optimizer, 1 - 0.2 / 468),
+                "that spreads the loss evenly; 468 such factors multiply to 0.819. Take the 468th root",
             ),
             Mistake(
-                lambda k, lr, rate, n: lr * (1 - (1 - rate) * np.minimum(k / n, 1)),
-                "that is a straight line to the same point: ask for equal *ratios*",
+                lambda optimizer: _torch_exponential(optimizer, 0.8 / 468),
+                "factors multiply: take the 468th root of 0.8 instead of dividing it by 468",
             ),
-            Mistake(
-                lambda k, lr, rate, n: lr * rate ** np.minimum(k / n, 1),
-                "right up to decay_steps, but the decay goes on: decay_steps is a time scale, not an end",
-            ),
-        ),
-    ),
-    Function(
-        "gamma_per_update",
-        "per_update(gamma_per_epoch, updates_per_epoch): the factor per update that makes the same factor per epoch.",
-        "gamma ** (1 / n): n of them multiplied give gamma.",
-        parameters=("gamma_per_epoch", "updates_per_epoch"),
-        reference=lambda gamma, n: gamma ** (1 / n),
-        cases=(
-            (0.25, 2),
-            (0.5, 2),
-            (0.5, 1),
-            (0.1, 10),
-            (0.9, 3),
-            (0.7, 5),
-            (0.01, 2),
-            (0.9, 100),
-            (0.96, 468),
-            (0.1, 938),
-        ),
-        mistakes=(
-            Mistake(lambda gamma, n: gamma, "that is the factor per epoch: stepped per update, it is applied n times"),
-            Mistake(lambda gamma, n: gamma / n, "factors multiply: n of them must give gamma, so take the n-th root"),
-            Mistake(
-                lambda gamma, n: 1 - (1 - gamma) / n,
-                "that spreads the *loss* evenly; n such factors multiply to more than gamma. Take the n-th root",
-            ),
-            Mistake(lambda gamma, n: gamma**n, "the wrong way round: that is the factor after n epochs"),
-        ),
-    ),
-    Function(
-        "mean_rate",
-        "mean_over_start(r): the mean of an exponential decay from 1 to r, as a continuous curve.",
-        "The integral of r**u from 0 to 1: (1 - r) / ln(1 / r).",
-        parameters=("r",),
-        reference=lambda r: (1 - r) / math.log(1 / r),
-        cases=tuple((r,) for r in (0.1, 0.5, 0.01, 0.9, 0.25, 0.001, 0.3, 0.75, 0.99, 0.02, 0.0001)),
-        mistakes=(
-            Mistake(lambda r: (1 + r) / 2, "that is the mean of a straight line; the exponential hangs below it"),
-            Mistake(math.sqrt, "that is the rate half way through; the mean is larger, for the early part weighs more"),
-            Mistake(lambda r: (1 - r) / math.log(r), "the sign: ln(r) is negative, divide by ln(1 / r)"),
         ),
     ),
     ScheduleAnswer(
-        "quarter_at_half",
-        "A polynomial decay from 0.1 to 0 in 1000 updates that is at a quarter of its start half way.",
-        "(1 - 1/2) ** power = 1/4 gives power 2.",
-        expected=polynomial(0.1, 0.0, 1000, power=2.0),
-        updates=1000,
+        "translated",
+        "lr = 0.1 * exp(-0.3 * epoch / 10), with 200 updates an epoch, as a schedule of the course, smooth.",
+        "Two translations: of the number, exp(-0.3) is what is left, and of the unit, 10 epochs are 2,000 updates.",
+        expected=exponential(0.1, math.exp(-0.3), 2000),
+        updates=3000,
         mistakes=(
-            Mistake(polynomial(0.1, 0.0, 1000, power=4.0), "(1/2) ** 4 is a sixteenth"),
-            Mistake(polynomial(0.1, 0.0, 1000, power=0.5), "power below 1 hangs above the line: 0.71 is left half way"),
-            Mistake(polynomial(0.1, 0.0, 1000), "power 1 is the straight line: half is left half way"),
-            Mistake(polynomial(0.1, 0.0, 500, power=2.0), "this one is over after 500 updates"),
+            Mistake(exponential(0.1, 0.3, 2000), "0.3 is left there after 10 epochs; the code leaves exp(-0.3)"),
+            Mistake(exponential(0.1, 0.7, 2000), "nearly: exp(-0.3) is 0.741; 1 - 0.3 is only its first approximation"),
+            Mistake(exponential(0.1, math.exp(-0.3), 10), "decay_steps counts updates: 10 epochs have 2,000 of them"),
+            Mistake(
+                exponential(0.1, math.exp(-0.3), 200), "200 updates are one epoch; the code divides by ten of them"
+            ),
+            Mistake(
+                exponential(0.1, math.exp(-0.3), 2000, staircase=True),
+                "the code has no floor in it: it is the smooth curve",
+            ),
+        ),
+    ),
+    Numbers(
+        "start_of_the_stairs",
+        "Smooth: 0.1, halved every 200 updates. Which start gives the staircase with the same halvings its mean rate?",
+        "0.1 * (1 - 0.5) / ln(2): the staircase has the higher mean, so it has to start lower.",
+        expected=0.1 * 0.5 / math.log(2),
+        tolerance=0.005,
+        mistakes=(
+            Mistake(0.1 * math.log(2) / 0.5, "the wrong way round: the staircase lies above the smooth curve already"),
+            Mistake(0.075, "that is the mean of a straight line from 0.1 to 0.05; the exponential hangs below it"),
+            Mistake(0.1 * math.sqrt(0.5), "that is the smooth rate half way through a period, not its mean"),
+            Mistake(0.1, "with the same start the staircase has a mean 39 % higher"),
+        ),
+    ),
+    Prediction(
+        "equal_means",
+        "Exponential to 1/1000 with the mean rate of the linear decay, instead of it: the test error, by seed.",
+        "The sum of the rates is the same, but not when it is spent: two thirds of this run are below a tenth of "
+        "its start, and the updates that remain have to do the work of all.",
+        expected="higher",
+        example=([3.3, 3.2, 3.4], [4.9, 5.1, 5.0]),
+        mistakes=(
+            Mistake(
+                ("same",), "The means agree. In which part of the run is that rate spent, and what does the rest do?"
+            ),
+            Mistake(
+                ("lower",),
+                "It does let the jitter die out more thoroughly. But how many updates are left to get anywhere first?",
+            ),
         ),
     ),
 )
