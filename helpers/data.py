@@ -208,7 +208,8 @@ def load(name: str, *, download: bool = True) -> Dataset:
 # ------------------------------------------------------------------------------------------ files
 def _read(name: str, path: Path) -> Dataset:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # opened here, because NumPy leaves a broken file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in ARRAYS}
             claimed = str(stored["source"]) if "source" in stored else None
             fingerprint = str(stored["fingerprint"]) if "fingerprint" in stored else None

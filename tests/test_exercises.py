@@ -143,6 +143,13 @@ RIGHT = {
         (images // size if drop else (images + size - 1) // size) // every * epochs
     ),
     "second_opinion": "c",
+    "sharpness_at_the_edge": (25, 47.5),
+    "next_curvature": lambda u, v, target, lr: (
+        (u * u + v * v) * (1 + (lr * (u * v - target)) ** 2) - 4 * lr * u * v * (u * v - target)
+    ),
+    "largest_that_survives": 0.44,
+    "up_and_down": "c",
+    "a_barrier": "B",
     "best_factor": lambda far, noise: (far / noise) ** 0.5,
     "constant_over_line": 1.243,
     "growing_norms": "b",
