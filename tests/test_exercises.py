@@ -190,6 +190,7 @@ RIGHT = {
     "three_cycles": schedules.cyclic(0.01, 0.1, 200, momentum=(0.85, 0.95)),
     "torch_peak": 49,
     "three_phases_by_hand": by_schedule(LESSONS["07"][2].reference),
+    "without_the_hill": ("same", [3.3, 3.2, 3.4], [3.4, 3.2, 3.3]),
     "accumulated": accumulated,
     "later_peak": ("higher", [3.3, 3.1, 3.2], [3.6, 3.5, 3.7]),
     "flat_top": schedules.warmup(0.008, 0.2, 30).then(
