@@ -9,7 +9,7 @@ from .practice import KerasMomentum, Prediction
 EXERCISES: tuple[Exercise, ...] = (
     Numbers(
         "fastest_momentum",
-        "Heavy ball on a parabola with learning rate times curvature 0.01: the momentum with the smallest largest root.",
+        "Heavy ball on a parabola with learning rate times curvature 0.01: the momentum that is fastest.",
         "Below it the larger root is real and slow, above it both have the modulus sqrt(beta), which grows: the best "
         "is where they meet, (1 + beta - a)**2 = 4 beta, so beta = (1 - sqrt(a))**2.",
         expected=0.81,
