@@ -26,6 +26,7 @@ EXERCISES: tuple[Exercise, ...] = (
         "0.85?",
         "0.0975 (0.15 + 1.85 v) = 0.2775 (0.05 + 1.95 v): about a fifth of one per cent of the squared mean.",
         expected=0.00075 / 0.36075,
+        tolerance=0.02,
         mistakes=(
             Mistake(0.075 / 0.36075, "that is in per cent: the mean is 1, so the variance is a hundred times smaller"),
             Mistake(0.0, "with v = 0 the limits are 3.9 and 3.7: there 0.95 still permits more"),
