@@ -196,11 +196,13 @@ RIGHT = {
     "flat_top": schedules.warmup(0.008, 0.2, 30).then(
         schedules.constant(0.2).then(schedules.linear(0.2, 0.0, 50), at=20)
     ),
-    "same_effective_rate": 0.3,
-    "memory": 22,
-    "stability_limit": lambda curvature, beta: (2 + 2 * beta) / curvature,
-    "buffer_correction": lambda before, now: now / before,
-    "keras_momentum": for_keras.SGD(0.1, momentum=schedules.linear(0.95, 0.85, 10)),
+    "fastest_momentum": (1 - 0.01**0.5) ** 2,
+    "turning_variance": 0.00208,
+    "momentum_read_back": lambda step_before, step, lr_before, lr: (step / lr) / (step_before / lr_before),
+    "keras_momentum": for_keras.SGD(
+        0.1, momentum=schedules.linear(0.95, 0.85, 6).then(schedules.linear(0.85, 0.95, 4))
+    ),
+    "longer_memory": ("higher", [3.3, 3.1, 3.2], [4.9, 5.0, 5.1]),
 }
 
 
@@ -219,8 +221,8 @@ def test_an_unforeseen_number_is_called_too_large_or_too_small_without_giving_it
 
 
 def test_a_function_that_is_wrong_in_a_corner_is_shown_the_corner() -> None:
-    verdict = check.stability_limit(lambda curvature, beta: 2 * (1 + min(beta, 0.9)) / curvature)
-    assert "beta=0.99" in verdict.message
+    verdict = check.momentum_read_back(lambda before, now, lr_before, lr: min(now / before * lr_before / lr, 0.92))
+    assert "step_before=0.02, step=0.019" in verdict.message
 
 
 @pytest.mark.parametrize(

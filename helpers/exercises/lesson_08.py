@@ -1,99 +1,75 @@
-"""Lesson 08, momentum: effective rate, memory, stability, two rules, and a momentum that moves."""
+"""Lesson 08, momentum: the fastest one, noise and stability, momentum read off weights, in Keras, and predicted."""
 
 from __future__ import annotations
 
-import math
-
 from ..schedules import constant, linear
 from .kinds import Exercise, Function, Mistake, Numbers
-from .practice import KerasMomentum
+from .practice import KerasMomentum, Prediction
 
 EXERCISES: tuple[Exercise, ...] = (
     Numbers(
-        "same_effective_rate",
-        "Learning rate 0.1 with momentum 0.95. Which learning rate has the same effective rate with momentum 0.85?",
-        "0.1 / 0.05 = 2 = 0.3 / 0.15.",
-        expected=0.3,
+        "fastest_momentum",
+        "Heavy ball on a parabola with learning rate times curvature 0.01: the momentum that is fastest.",
+        "Below it the larger root is real and slow, above it both have the modulus sqrt(beta), which grows: the best "
+        "is where they meet, (1 + beta - a)**2 = 4 beta, so beta = (1 - sqrt(a))**2.",
+        expected=0.81,
         mistakes=(
-            Mistake(0.1 / 3, "the wrong way: less momentum adds up to less, so the rate must be larger"),
-            Mistake(0.1 * 0.95 / 0.85, "it is 1 / (1 - momentum) that multiplies the rate, not momentum itself"),
-            Mistake(2.0, "that is the effective rate itself; which learning rate gives it with momentum 0.85?"),
+            Mistake(1.21, "that is the other solution, and it is above 1: the product of the roots is beta"),
+            Mistake(0.99, "1 - a is where the sum of the roots is 2 beta, not where the roots meet"),
+            Mistake(0.9, "both roots are 0.949 in modulus there; where the roots just meet it is 0.9"),
+            Mistake(0.0, "without momentum the root is 0.99: it can be much faster"),
         ),
     ),
     Numbers(
-        "memory",
-        "Momentum 0.9: after how many updates is a gradient's weight in the velocity first below a tenth?",
-        "0.9 ** 22 = 0.098. With 0.95 it would be 45.",
-        expected=22,
+        "turning_variance",
+        "From which variance of the curvature (mean 1) on does heavy ball with 0.95 permit a smaller rate than with "
+        "0.85?",
+        "0.0975 (0.15 + 1.85 v) = 0.2775 (0.05 + 1.95 v): about a fifth of one per cent of the squared mean.",
+        expected=0.00075 / 0.36075,
+        tolerance=0.02,
         mistakes=(
-            Mistake(10, "10 = 1 / (1 - 0.9) is the time constant: after it, 0.35 is left"),
-            Mistake(9, "the weight falls by a tenth of what is *left* each time, not by a tenth of 1"),
-            Mistake(21, "0.9 ** 21 = 0.109: not yet"),
-            Mistake(math.log(0.1) / math.log(0.9), "updates come whole: round up"),
+            Mistake(0.075 / 0.36075, "that is in per cent: the mean is 1, so the variance is a hundred times smaller"),
+            Mistake(0.0, "with v = 0 the limits are 3.9 and 3.7: there 0.95 still permits more"),
+            Mistake(0.1, "at 0.1 the order has turned round already, 0.80 against 1.66; look further down"),
         ),
     ),
     Function(
-        "stability_limit",
-        "limit(curvature, beta): the rate above which heavy-ball SGD diverges on a parabola of this curvature.",
-        "2 (1 + beta) / curvature: heavy-ball momentum raises the limit.",
-        parameters=("curvature", "beta"),
-        reference=lambda curvature, beta: 2 * (1 + beta) / curvature,
+        "momentum_read_back",
+        "momentum(step_before, step, lr_before, lr): of PyTorch's SGD, from two successive steps of a weight whose "
+        "gradient is zero.",
+        "The step is -lr * v and v only shrinks by the momentum: divide the two steps, and take the rates out.",
+        parameters=("step_before", "step", "lr_before", "lr"),
+        reference=lambda step_before, step, lr_before, lr: step / step_before * lr_before / lr,
         cases=(
-            (1.0, 0.0),
-            (1.0, 0.5),
-            (2.0, 0.5),
-            (1.0, 0.9),
-            (4.0, 0.0),
-            (0.5, 0.9),
-            (1.0, 0.99),
-            (20.0, 0.85),
-            (0.01, 0.9),
-            (1000.0, 0.99),
+            (-0.1, -0.045, 0.1, 0.05),
+            (-0.2, -0.18, 0.1, 0.1),
+            (0.02, 0.019, 0.4, 0.4),
+            (0.01, 0.017, 0.1, 0.2),
+            (-1.0, -0.095, 0.05, 0.005),
+            (0.5, 0.1, 2.0, 0.8),
+            (0.3, 2.4, 0.01, 0.1),
+            (3.0, 1.0, 0.2, 0.3),
         ),
         mistakes=(
-            Mistake(lambda curvature, beta: 2 / curvature, "that is plain gradient descent: momentum moves the limit"),
             Mistake(
-                lambda curvature, beta: 2 * (1 + beta) / (1 + 2 * beta) / curvature,
-                "that is Nesterov's, which is lower; heavy ball is asked for",
+                lambda step_before, step, lr_before, lr: step / step_before,
+                "that is Keras' rule, where the rate is inside the velocity; PyTorch multiplies by the present one",
             ),
             Mistake(
-                lambda curvature, beta: 2 * (1 - beta) / curvature,
-                "that keeps the *effective* rate below 2 / curvature; but heavy ball is stable much further",
+                lambda step_before, step, lr_before, lr: step / step_before * lr / lr_before,
+                "the wrong way round: a higher rate makes the present step larger, so divide by it",
             ),
             Mistake(
-                lambda curvature, beta: 2 * (1 + beta) * curvature,
-                "divide by the curvature: sharp valleys need small steps",
+                lambda step_before, step, lr_before, lr: step_before / step * lr / lr_before,
+                "the velocity shrinks: the present step belongs above the line",
             ),
-        ),
-    ),
-    Function(
-        "buffer_correction",
-        "factor(lr_before, lr_now): what Keras' velocity must be multiplied by, before the update, to follow PyTorch.",
-        "lr_now / lr_before: Keras' velocity holds gradients times the rates of their time.",
-        parameters=("lr_before", "lr_now"),
-        reference=lambda before, now: now / before,
-        cases=(
-            (0.1, 0.2),
-            (0.2, 0.1),
-            (0.1, 0.1),
-            (1.0, 0.5),
-            (0.5, 2.0),
-            (0.01, 1.0),
-            (3.0, 0.1),
-            (0.004, 0.001),
-            (10.0, 30.0),
-        ),
-        mistakes=(
-            Mistake(lambda before, now: before / now, "that makes PyTorch follow Keras; the question is the other way"),
-            Mistake(lambda before, now: 1.0, "then nothing is corrected: the two differ whenever the rate moves"),
-            Mistake(lambda before, now: now, "the velocity already holds the old rate: divide by it"),
         ),
     ),
     KerasMomentum(
         "keras_momentum",
-        "A Keras optimizer, learning rate 0.1, whose momentum falls in a line from 0.95 to 0.85 in 10 updates.",
-        "Read off the weights of a model that was trained with it: the momentum really moved.",
-        expected=linear(0.95, 0.85, 10),
+        "A Keras optimizer, learning rate 0.1, whose momentum falls from 0.95 to 0.85 in 6 updates and is back in 4.",
+        "Read off the weights of a model that was trained with it: the momentum really moved, down and up again.",
+        expected=linear(0.95, 0.85, 6).then(linear(0.85, 0.95, 4)),
         learning_rate=0.1,
         updates=10,
         mistakes=(
@@ -101,9 +77,21 @@ EXERCISES: tuple[Exercise, ...] = (
                 constant(0.95),
                 "the weights say that momentum stayed at 0.95: it must be a schedule that the step looks up",
             ),
-            Mistake(linear(0.85, 0.95, 10), "the weights say that momentum rises from 0.85 to 0.95: it should fall"),
+            Mistake(linear(0.95, 0.85, 6), "it falls, and stays at 0.85: it should rise again from update 6 on"),
+            Mistake(linear(0.95, 0.85, 10), "it falls for all ten updates: it should turn round at update 6"),
             Mistake(constant(0.0), "the weights say that there is no momentum at all"),
-            Mistake(linear(0.95, 0.85, 100), "it falls too slowly: after 10 updates it should be at 0.85"),
+        ),
+    ),
+    Prediction(
+        "longer_memory",
+        "Momentum 0.99 instead of 0.9 at the same effective learning rate, in one short run: the test error, by seed.",
+        "The velocity needs about a hundred updates to fill up and as many to forget, a good part of this run; the "
+        "formula for the effective rate only says where a gradient ends up, not when.",
+        expected="higher",
+        example=([3.3, 3.2, 3.4], [4.8, 5.0, 5.1]),
+        mistakes=(
+            Mistake(("same",), "The effective rate is the same. How many updates does a gradient need to act, though?"),
+            Mistake(("lower",), "The gradients are averaged over more updates. What does that cost in a short run?"),
         ),
     ),
 )
