@@ -17,9 +17,33 @@ def sharpness(loss: Tensor, parameters: Iterable[Tensor], *, tolerance: float = 
     """Largest eigenvalue of the matrix of second derivatives of ``loss`` with respect to ``parameters``.
 
     The matrix is never formed: Lanczos' method (SciPy's ``eigsh``) needs its products with vectors only, and each is
-    one more backward pass. loss: computed from the parameters, with its graph. tolerance: relative. Source: Pearlmutter
-    1994, "Fast exact multiplication by the Hessian".
+    one more backward pass.
 
+    Parameters
+    ----------
+    loss : Tensor, shape ()
+        Computed from the parameters, with its graph.
+    parameters : iterable of Tensor
+        Those that require no gradient are left out.
+    tolerance : float
+        Relative, of the eigenvalue.
+
+    Returns
+    -------
+    float
+        The largest with its sign: of -9 and 1 it is 1.
+
+    Raises
+    ------
+    ValueError
+        When no parameter requires a gradient.
+
+    References
+    ----------
+    Pearlmutter 1994, "Fast exact multiplication by the Hessian".
+
+    Examples
+    --------
     >>> w = torch.tensor([1.0, 1.0, 1.0], requires_grad=True)
     >>> round(sharpness((torch.tensor([1.0, 5.0, 2.0]) * w**2).sum() / 2, [w]), 3)
     5.0

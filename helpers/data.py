@@ -63,7 +63,16 @@ class DatasetError(Exception):
 class Dataset:
     """Images and labels, with a sentence that says where they come from.
 
-    x: uint8, (examples, height, width, channels), 0 to 255. y: int64, (examples,), classes 0 to 9.
+    Attributes
+    ----------
+    name : str
+        What `load` was asked for, or the name of the stand-in that it gave instead.
+    x_train, x_test : ndarray of uint8, shape (examples, height, width, channels)
+        Pixels, 0 to 255.
+    y_train, y_test : ndarray of int64, shape (examples,)
+        Classes, 0 to 9.
+    source : str
+        Where the images come from, and how many there are of a subset.
     """
 
     name: str
@@ -97,7 +106,7 @@ class Dataset:
         )
 
     def validation(self, examples: int) -> Dataset:
-        """The last ``examples`` training images in the place of the test set, which choices must not see.
+        """Hold the last ``examples`` training images out, in the place of the test set, which must not guide choices.
 
         Raises ``ValueError`` unless that leaves images to train on.
         """
@@ -117,7 +126,7 @@ class Dataset:
         return self._scaling
 
     def standardiser(self, device: str | None = None) -> Callable[[Any], Any]:
-        """What makes raw images into what a network is fed: float32, with mean 0 and deviation 1 over the training set.
+        """A function that makes raw images into network input: float32, mean 0 and deviation 1 over the training set.
 
         It takes NumPy arrays, or, when a ``device`` is given, PyTorch tensors there; the shape stays.
         """
@@ -148,8 +157,26 @@ def load(name: str, *, download: bool = True) -> Dataset:
 
     Looks in the data folder, then downloads into it, then falls back to the embedded default, with a printed line
     for whatever did not go as planned. A broken file is set aside, never used and never overwritten.
-    Raises ``ValueError`` for another name.
 
+    Parameters
+    ----------
+    name : str
+        One of the four.
+    download : bool
+        Whether it may be downloaded when it is not in the data folder.
+
+    Returns
+    -------
+    Dataset
+        Its ``source`` says which data it really is.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+
+    Examples
+    --------
     >>> digits = load("digits")
     >>> digits.x_train.shape, digits.x_test.shape
     ((1437, 28, 28, 1), (360, 28, 28, 1))
@@ -181,7 +208,8 @@ def load(name: str, *, download: bool = True) -> Dataset:
 # ------------------------------------------------------------------------------------------ files
 def _read(name: str, path: Path) -> Dataset:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # opened here, because NumPy leaves a broken file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in ARRAYS}
             claimed = str(stored["source"]) if "source" in stored else None
             fingerprint = str(stored["fingerprint"]) if "fingerprint" in stored else None
@@ -233,7 +261,7 @@ def _set_aside(path: Path) -> str:
 
 
 def fetch(name: str) -> Path:
-    """Download ``name`` into the data folder, whole or not at all (``DatasetError``)."""
+    """Download ``name`` into the data folder, whole or not at all. Raises ``DatasetError`` when it cannot be had."""
     url, title, host = HOSTS[name], TITLES[name], HOSTS[name].split("/")[2]
     try:
         # without a network fail within seconds, instead of waiting for TCP to give up

@@ -25,7 +25,15 @@ __all__ = ["Explorer", "explore"]
 
 
 class Explorer(ipywidgets.VBox):
-    """Sliders above the figure that ``draw(**values)`` makes of their values; drawn again when one is moved."""
+    """Sliders above the figure that ``draw(**values)`` makes of their values; drawn again when one is moved.
+
+    Parameters
+    ----------
+    draw, caption
+        As in `explore`.
+    sliders : dict
+        Name -> slider, in the order in which they stand.
+    """
 
     def __init__(self, draw: Callable[..., Figure], caption: str, sliders: dict[str, Any]) -> None:
         self._draw, self._caption, self._sliders = draw, caption, sliders

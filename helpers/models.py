@@ -43,6 +43,19 @@ def mlp_torch(
 ) -> nn.Module:
     """Fully connected ReLU network for images (batch, channels, height, width).
 
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Height, width, channels.
+    hidden : sequence of int
+        Width of each hidden layer.
+    classes : int
+        How many logits there are.
+    seed : int
+        Of the initial weights.
+
+    Examples
+    --------
     >>> mlp_torch((28, 28, 1))(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
@@ -58,6 +71,13 @@ def mlp_keras(
 ) -> keras.Model:
     """Fully connected ReLU network for images (batch, height, width, channels).
 
+    Parameters
+    ----------
+    image_shape, hidden, classes, seed
+        As in `mlp_torch`.
+
+    Examples
+    --------
     >>> mlp_keras((28, 28, 1)).output_shape
     (None, 10)
     """
@@ -78,6 +98,15 @@ def cnn_torch(
 ) -> nn.Module:
     """Convolution, BatchNorm, ReLU for each width, then the maximum over the image; 25 thousand weights by default.
 
+    Parameters
+    ----------
+    image_shape, classes, seed
+        As in `mlp_torch`.
+    widths : sequence of int
+        Channels of each convolution; the first two halve the image.
+
+    Examples
+    --------
     >>> cnn_torch((28, 28, 1))(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
@@ -94,6 +123,13 @@ def cnn_keras(
 ) -> keras.Model:
     """Convolution, BatchNorm, ReLU for each width, then the maximum over the image; 25 thousand weights by default.
 
+    Parameters
+    ----------
+    image_shape, widths, classes, seed
+        As in `cnn_torch`.
+
+    Examples
+    --------
     >>> cnn_keras((28, 28, 1)).output_shape
     (None, 10)
     """
@@ -153,8 +189,21 @@ def resnet_torch(
 ) -> nn.Module:
     """ResNet with 6 * ``blocks`` + 2 layers: 20 by default, 56 with 9 blocks; for (batch, channels, height, width).
 
-    Source: He et al. 2015, arXiv 1512.03385, section 4.2.
+    Parameters
+    ----------
+    image_shape, classes, seed
+        As in `mlp_torch`.
+    blocks : int
+        In every stage, of two convolutions each.
+    widths : sequence of int
+        Channels of each stage; from the second on a stage halves the image. The count of layers above is that of three.
 
+    References
+    ----------
+    He et al. 2015, arXiv 1512.03385, section 4.2.
+
+    Examples
+    --------
     >>> sum(weight.numel() for weight in resnet_torch((32, 32, 3)).parameters())  # the paper says 0.27 million
     269722
     """
@@ -183,8 +232,18 @@ def resnet9_torch(
 ) -> nn.Module:
     """The fast residual network of D. Page's DAWNBench entry (2018): 9 layers with weights, 6.6 million of them.
 
-    stem_stride: 2 halves the image at once, which with narrow ``widths`` makes it trainable on a CPU.
+    Parameters
+    ----------
+    image_shape, classes, seed
+        As in `mlp_torch`.
+    widths : sequence of int
+        Channels of the first convolution, then of each stage. A stage halves the image; all but the second end with a
+        residual pair of convolutions.
+    stem_stride : int
+        Of the first convolution: 2 halves the image at once, which with narrow ``widths`` makes it trainable on a CPU.
 
+    Examples
+    --------
     >>> resnet9_torch((32, 32, 3), widths=(8, 16, 32, 64))(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 10])
     """
@@ -222,6 +281,13 @@ def resnet_keras(
 ) -> keras.Model:
     """ResNet with 6 * ``blocks`` + 2 layers, as `resnet_torch`, for images (batch, height, width, channels).
 
+    Parameters
+    ----------
+    image_shape, blocks, widths, classes, seed
+        As in `resnet_torch`.
+
+    Examples
+    --------
     >>> resnet_keras((32, 32, 3)).output_shape
     (None, 10)
     """
@@ -242,6 +308,13 @@ def resnet9_keras(
 ) -> keras.Model:
     """The network of `resnet9_torch`, for images (batch, height, width, channels).
 
+    Parameters
+    ----------
+    image_shape, widths, stem_stride, classes, seed
+        As in `resnet9_torch`.
+
+    Examples
+    --------
     >>> resnet9_keras((32, 32, 3), widths=(8, 16, 32, 64)).output_shape
     (None, 10)
     """
@@ -309,7 +382,15 @@ def copy_weights(source: keras.Model, target: nn.Module) -> None:
 # ------------------------------------------------------------------------------------- by name
 @dataclass(frozen=True)
 class Network:
-    """A network in both frameworks. torch, keras: take the image shape and a seed. batch_norm: whether it has any."""
+    """A network in both frameworks.
+
+    Parameters
+    ----------
+    torch, keras : callable
+        Take the image shape and a seed, return the twins.
+    batch_norm : bool
+        Whether it has any BatchNorm.
+    """
 
     torch: Callable[..., nn.Module]
     keras: Callable[..., keras.Model]

@@ -82,7 +82,22 @@ def use_style() -> None:
 
 
 def panels(columns: int = 1, height: float = 2.9, **options: Any) -> tuple[Figure, list[Axes]]:
-    """An empty figure of notebook width with ``columns`` panels side by side, in the house style."""
+    """An empty figure of notebook width with ``columns`` panels side by side, in the house style.
+
+    Parameters
+    ----------
+    columns : int
+        How many panels.
+    height : float
+        Of the figure, in inches.
+    **options
+        For Matplotlib's ``Figure.subplots``.
+
+    Returns
+    -------
+    Figure, list of Axes
+        The axes from left to right.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
         axes = figure.subplots(1, columns, squeeze=False, **options)
@@ -163,8 +178,24 @@ def _steps(schedule: Schedule, steps: int | None) -> NDArray[np.int64]:
 def schedules(named: Mapping[str, Schedule], steps: int | None = None, *, log: bool = False, title: str = "") -> Figure:
     """Draw learning rates against the number of updates made.
 
-    named: label -> schedule. steps: how far to draw, needed for schedules that never end. log: logarithmic rates.
+    Parameters
+    ----------
+    named : mapping
+        Label -> schedule.
+    steps : int, optional
+        Draw k = 0 to ``steps - 1``: needed for schedules that never end. By default each up to its end value.
+    log : bool
+        Logarithmic rates.
+    title : str
+        Above the axes.
 
+    Raises
+    ------
+    ValueError
+        When there is nothing to draw, or no ``steps`` for a schedule that never ends.
+
+    Examples
+    --------
     >>> from helpers.schedules import cosine, linear
     >>> figure = schedules({"cosine": cosine(0.1, 100), "linear": linear(0.1, 0.0, 100)})
     >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
@@ -186,6 +217,20 @@ def schedules(named: Mapping[str, Schedule], steps: int | None = None, *, log: b
 def lr_and_momentum(schedule: Schedule, steps: int | None = None, *, title: str = "") -> Figure:
     """Draw a schedule's learning rate and, beside it, its momentum.
 
+    Parameters
+    ----------
+    schedule : Schedule
+        One that carries a momentum.
+    steps, title
+        As in `schedules`.
+
+    Raises
+    ------
+    ValueError
+        When the schedule leaves momentum alone, or never ends and ``steps`` is missing.
+
+    Examples
+    --------
     >>> from helpers.schedules import one_cycle
     >>> [axis.get_ylabel() for axis in lr_and_momentum(one_cycle(0.1, 100)).axes]
     ['learning rate', 'momentum']
@@ -280,7 +325,23 @@ def comparison(
 ) -> Figure:
     """Draw one line per arm through the means over seeds, with a band for the 95 % confidence interval.
 
-    named: label -> array of shape (seeds, len(x)). source: the data the numbers come from.
+    Parameters
+    ----------
+    x : sequence of float, length N
+        Where the values belong.
+    named : mapping
+        Label -> array_like, shape (seeds, N), of at least two seeds.
+    xlabel, ylabel : str
+        With their units.
+    source : str
+        The data the numbers come from.
+    title : str
+        Above the axes.
+
+    Raises
+    ------
+    ValueError
+        For values of another shape, and for fewer than two seeds.
     """
     figure, (axis,) = panels(height=3.2)
     with mpl.rc_context(STYLE):
@@ -300,8 +361,15 @@ def comparison(
 def ranks(named: Mapping[str, tuple[float, float]], *, source: str) -> Figure:
     """Draw the order that was predicted beside the order that was measured, a line for each arm.
 
-    named: label -> (prediction, measurement), lower is better in both. source: where the measurements come from.
+    Parameters
+    ----------
+    named : mapping
+        Label -> (prediction, measurement); lower is better in both.
+    source : str
+        Where the measurements come from.
 
+    Examples
+    --------
     >>> figure = ranks({"line": (1.0, 3.7), "cosine": (1.1, 3.1)}, source="no data")
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['line', 'line', 'cosine', 'cosine']
@@ -325,6 +393,19 @@ def ranks(named: Mapping[str, tuple[float, float]], *, source: str) -> Figure:
 def used(rates: Sequence[float], meant: Schedule, *, unit: str = "update", log: bool = False) -> Figure:
     """Draw the learning rates a run really used, and dashed the schedule that was meant, over the same updates.
 
+    Parameters
+    ----------
+    rates : sequence of float
+        Of updates 0, 1, 2, ...
+    meant : Schedule
+        Drawn for as many updates as there are rates.
+    unit : str
+        What is counted along the axis.
+    log : bool
+        Logarithmic rates.
+
+    Examples
+    --------
     >>> from helpers.schedules import constant
     >>> [line.get_label() for line in used([0.1, 0.2], constant(0.1)).axes[0].lines]
     ['used', 'meant']
@@ -345,7 +426,19 @@ def used(rates: Sequence[float], meant: Schedule, *, unit: str = "update", log: 
 def budget_curves(runs: DataFrame, arms: Sequence[str], *, source: str) -> Figure:
     """Draw mean test error against budget, both logarithmic, with 95 % intervals over the seeds.
 
-    runs: those of a ``races.results.Race``. arms: which of them, in the order of the legend.
+    Parameters
+    ----------
+    runs : DataFrame
+        Those of a ``races.results.Race``; a run that diverged has no error and is left out.
+    arms : sequence of str
+        Which arms, in the order of the legend.
+    source : str
+        The data the errors were measured on.
+
+    Raises
+    ------
+    ValueError
+        When an arm has a single error at some budget, which makes no interval.
     """
     tested = runs[(runs.stage == "test") & runs.error.notna()]
     figure, (axis,) = panels(height=3.4)
@@ -372,7 +465,14 @@ def _plain_ticks(axis: Any, places: ArrayLike) -> None:
 def rate_curves(tuning: DataFrame, *, source: str, top: float | None = None) -> Figure:
     """Draw the error of every rate that was tried: how wide a valley each schedule has.
 
-    tuning: rates x arms, as ``races.results.Race.tuning`` gives it. top: where to cut the error, in %.
+    Parameters
+    ----------
+    tuning : DataFrame, rates x arms
+        Held-out errors in %, as ``races.results.Race.tuning`` gives them.
+    source : str
+        The data the errors were measured on.
+    top : float, optional
+        Where to cut the error, in %.
     """
     figure, (axis,) = panels(height=3.4)
     with mpl.rc_context(STYLE):
@@ -386,9 +486,16 @@ def rate_curves(tuning: DataFrame, *, source: str, top: float | None = None) -> 
 
 
 def differences(summary: DataFrame, *, reference: str, source: str) -> Figure:
-    """Draw each arm's difference from the reference with its 95 % interval, the best above.
+    """Draw each arm's difference from the reference with its 95 % interval, the best on top.
 
-    summary: rows of one budget of ``races.results.Race.summary``. Filled: Holm's p is below 0.05.
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of one budget of ``races.results.Race.summary``. A mark is filled when Holm's p is below 0.05.
+    reference : str
+        The arm that the others were compared with.
+    source : str
+        The data the errors were measured on.
     """
     rows = summary[summary.arm != reference].sort_values("difference", ascending=False)
     figure, (axis,) = panels(height=0.9 + 0.26 * len(rows))

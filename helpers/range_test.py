@@ -204,7 +204,15 @@ RULES: dict[str, Callable[[RangeTest], float]] = {
 
 
 class Suggestion(NamedTuple):
-    """What several range tests suggest by one rule: geometric mean, lowest and highest, and how many have one."""
+    """What several range tests suggest by one rule.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        Geometric mean, lowest and highest.
+    found, tests : int
+        How many tests had a suggestion, of how many.
+    """
 
     mean: float
     low: float

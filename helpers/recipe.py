@@ -21,15 +21,30 @@ Images = TypeVar("Images")  # a NumPy array, or a PyTorch tensor on any device
 class Recipe:
     """Augmentation, label smoothing, precision. Everything is off unless it is asked for.
 
-    flip: mirror half of the images. pad: move each image by up to so many pixels each way, filled by reflection.
-    cutout: side of a square that is painted over in the mean colour, its centre anywhere in the image.
-    label_smoothing: the part of the target spread over all classes, in training only. bfloat16: compute in bfloat16,
-    keep weights, loss and optimizer in float32. channels_last: PyTorch's memory layout for fast convolutions.
+    Parameters
+    ----------
+    flip : bool
+        Mirror half of the images.
+    pad : int
+        Move each image by up to so many pixels each way, filled by reflection.
+    cutout : int
+        Side, in pixels, of a square that is painted over in the mean colour, its centre anywhere in the image.
+    label_smoothing : float
+        The part of the target spread over all classes, in [0, 1); in training only.
+    bfloat16 : bool
+        Compute in bfloat16, keep weights, loss and optimizer in float32.
+    channels_last : bool
+        PyTorch's memory layout for fast convolutions.
 
-    Raises ``ValueError`` for negative sizes and a label smoothing outside [0, 1).
+    Raises
+    ------
+    ValueError
+        For sizes that are negative or not whole, and a label smoothing outside [0, 1).
 
-    Source: flips and shifts as in He et al. 2015 (arXiv 1512.03385, section 4.2; there padded with zeros); cutout:
-    DeVries & Taylor 2017 (arXiv 1708.04552); label smoothing: Szegedy et al. 2015 (arXiv 1512.00567, section 7).
+    References
+    ----------
+    Flips and shifts as in He et al. 2015 (arXiv 1512.03385, section 4.2; there padded with zeros). Cutout: DeVries &
+    Taylor 2017 (arXiv 1708.04552). Label smoothing: Szegedy et al. 2015 (arXiv 1512.00567, section 7).
     """
 
     flip: bool = False
@@ -48,12 +63,31 @@ class Recipe:
             raise ValueError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing!r}")
 
     def augment(self, images: Images, *, seed: int, update: int, fill: ArrayLike = 0) -> Images:
-        """The images of an update, (batch, height, width, channels), as its network sees them.
+        """The images of an update, as its network sees them.
 
-        Takes and returns a NumPy array or a PyTorch tensor, which stays on its device; ``images`` is not changed.
-        fill: the colour of what is cut out, a number or one for each channel. ``ValueError`` when the images are not
-        larger than ``pad``: there would be nothing to reflect.
+        Parameters
+        ----------
+        images : ndarray or Tensor, shape (batch, height, width, channels)
+            Not changed.
+        seed : int
+            Of the run.
+        update : int
+            Its number, from 0.
+        fill : array_like, shape () or (channels,)
+            The colour of what is cut out.
 
+        Returns
+        -------
+        ndarray or Tensor, shape (batch, height, width, channels)
+            What ``images`` is, of the same type; a tensor on the same device.
+
+        Raises
+        ------
+        ValueError
+            When the images are not larger than ``pad``: there would be nothing to reflect.
+
+        Examples
+        --------
         >>> batch = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
         >>> mirrored = Recipe(flip=True).augment(batch, seed=0, update=0)
         >>> mirrored[0, :, :, 0].tolist(), mirrored[1, :, :, 0].tolist()

@@ -62,7 +62,7 @@ def device() -> str:
 
 
 def describe(device: str) -> str:
-    """What a run's device is on this machine: a card by its name, a CPU by its cores, others as they are called."""
+    """The device of a run on this machine: a graphics card by its name, a CPU by its cores, any other unchanged."""
     if device == "cuda":
         import torch
 
@@ -90,6 +90,22 @@ def budget() -> str:
 def by_budget(*, smoke: T, cpu: T, gpu: T) -> T:
     """Pick the value that belongs to the budget.
 
+    Parameters
+    ----------
+    smoke, cpu, gpu
+        The values of the three budgets, all of one type.
+
+    Returns
+    -------
+    The one that `budget` names.
+
+    Raises
+    ------
+    ValueError
+        As in `budget`.
+
+    Examples
+    --------
     >>> os.environ["COURSE_BUDGET"] = "smoke"
     >>> by_budget(smoke=1, cpu=3, gpu=30)
     1

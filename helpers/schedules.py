@@ -164,12 +164,26 @@ def _plain(value: Any) -> Any:
 
 # ----------------------------------------------------------------------------------- the schedule
 class Rule(NamedTuple):
-    """What the function of a schedule returns: its values, and the little that cannot be read off them."""
+    """What the function of a schedule returns: its values, and the little that cannot be read off them.
 
-    values: Callable[[Array], Array]  # at a one-dimensional array of steps
+    Attributes
+    ----------
+    values : callable
+        Takes an array of steps, shape (n,), returns the values there, shape (n,).
+    bounds : tuple of two floats
+        An interval that holds every value.
+    steps : float
+        Where it ends; ``inf`` if it never does.
+    settles : float, optional
+        The k from which the value no longer changes; None: when it ends.
+    momentum : Rule or Schedule, optional
+        The momentum that goes with it.
+    """
+
+    values: Callable[[Array], Array]
     bounds: tuple[float, float]
     steps: float = math.inf
-    settles: float | None = None  # None: when it ends
+    settles: float | None = None
     momentum: Rule | Schedule | None = None
 
 

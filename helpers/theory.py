@@ -187,9 +187,26 @@ def noise_floor(lr: ArrayLike, curvature: ArrayLike, variance: ArrayLike = 1.0, 
 
     ``lr s (1 + b) / (h (1 - b) (2 (1 + b) - lr h))`` with s = variance, h = curvature, b = momentum (heavy ball); for
     b = 0 it is ``lr s / (h (2 - lr h))``. For small rates it is proportional to lr / (1 - b). Noise in the *target*,
-    g = h (x - noise), is noise in the gradient of variance h**2 times as large. Infinite where the rate is not stable.
-    Source: stationarity of the second moments; Mandt, Hoffman & Blei 2017 (arXiv 1704.04289) for small rates.
+    g = h (x - noise), is noise in the gradient of variance h**2 times as large.
 
+    Parameters
+    ----------
+    lr, curvature, variance : float or array_like
+        Above 0, of shapes that broadcast.
+    momentum : float
+        In [0, 1).
+
+    Returns
+    -------
+    float or ndarray
+        Infinite where the rate is not stable.
+
+    References
+    ----------
+    Stationarity of the second moments; Mandt, Hoffman & Blei 2017 (arXiv 1704.04289) for small rates.
+
+    Examples
+    --------
     >>> float(noise_floor(0.5, 1.0)), round(float(noise_floor(0.05, 1.0, momentum=0.9)), 3)
     (0.3333333333333333, 0.253)
     """
@@ -205,9 +222,23 @@ def noise_floor(lr: ArrayLike, curvature: ArrayLike, variance: ArrayLike = 1.0, 
 def second_moments(rates: ArrayLike, curvature: ArrayLike, variance: ArrayLike = 1.0, start: ArrayLike = 1.0) -> Array:
     """Mean of x**2 before every update of SGD on a noisy parabola, and after the last, exactly: no simulation.
 
-    ``V = (1 - lr h)**2 V + lr**2 s``. rates: (..., T), returns (..., T + 1). curvature, variance and start are numbers
-    or arrays that broadcast against one update's rates (...).
+    ``V = (1 - lr h)**2 V + lr**2 s`` with V = mean of x**2, h = curvature, s = variance.
 
+    Parameters
+    ----------
+    rates : array_like, shape (..., T)
+        Learning rate of each update.
+    curvature, variance, start : float or array_like
+        Second derivative of the loss, above 0; variance of the gradient noise; mean of x**2 before update 0. They
+        broadcast against the rates of one update, shape (...).
+
+    Returns
+    -------
+    ndarray, shape (..., T + 1)
+        Mean of x**2 before each update, and after the last.
+
+    Examples
+    --------
     >>> second_moments([1.0, 0.5], curvature=1.0).tolist()
     [1.0, 1.0, 0.5]
     """
@@ -227,10 +258,24 @@ def second_moments(rates: ArrayLike, curvature: ArrayLike, variance: ArrayLike =
 def optimal_inverse_time(curvature: float, variance: float = 1.0, start: float = 1.0) -> Schedule:
     """The schedule that lowers the mean of x**2 on one noisy parabola fastest: 1/t, with its exact offset.
 
-    ``1 / (h (k + 1 + t))`` with ``t = s / (h**2 V0)``; the mean of x**2 is then ``s / (h**2 (k + t))``. h = curvature,
-    s = variance of the gradient noise, V0 = ``start``, the mean of x**2 before update 0. Minimises
-    ``(1 - lr h)**2 V + lr**2 s`` at every update. Source: Robbins & Monro 1951 for 1/t; the offset by that minimum.
+    ``1 / (h (k + 1 + t))`` with ``t = s / (h**2 V0)``; the mean of x**2 is then ``s / (h**2 (k + t))``. Minimises
+    ``(1 - lr h)**2 V + lr**2 s`` at every update.
 
+    Parameters
+    ----------
+    curvature : float
+        h, the second derivative of the loss, above 0.
+    variance : float
+        s, of the gradient noise, above 0.
+    start : float
+        V0, the mean of x**2 before update 0, above 0.
+
+    References
+    ----------
+    Robbins & Monro 1951 for 1/t; the offset by that minimum.
+
+    Examples
+    --------
     >>> schedule = optimal_inverse_time(curvature=1.0)
     >>> second_moments(schedule(np.arange(3)), 1.0).round(4).tolist()  # 1/(k + 1)
     [1.0, 0.5, 0.3333, 0.25]
@@ -244,10 +289,28 @@ def optimal_inverse_time(curvature: float, variance: float = 1.0, start: float =
 class NoisyQuadratic:
     """Many noisy parabolas at once: a loss whose expectation under SGD is known exactly, for any schedule.
 
-    curvatures, variances (of the gradient noise), start (mean of x**2 before update 0): one entry a direction.
-    The loss is ``sum(curvatures * x**2) / 2``. Source: Zhang et al. 2019, "Which algorithmic choices matter at which
-    batch sizes?" (arXiv 1907.04164).
+    The loss is ``sum(curvatures * x**2) / 2``.
 
+    Parameters
+    ----------
+    curvatures : ndarray, shape (directions,)
+        Second derivatives of the loss, above 0.
+    variances : ndarray, shape (directions,)
+        Of the gradient noise, above 0.
+    start : ndarray, shape (directions,)
+        Mean of x**2 before update 0, above 0.
+
+    Raises
+    ------
+    ValueError
+        Unless each of the three has one entry above 0 for each direction.
+
+    References
+    ----------
+    Zhang et al. 2019, "Which algorithmic choices matter at which batch sizes?" (arXiv 1907.04164).
+
+    Examples
+    --------
     >>> problem = NoisyQuadratic.one_over_i(10)
     >>> round(problem.loss(np.full(100, 0.1)), 4), round(problem.loss(np.full(100, 1.0)), 4)
     (0.1012, 1.0666)
@@ -269,7 +332,7 @@ class NoisyQuadratic:
         return cls(curvatures, curvatures.copy(), np.ones(directions))
 
     def losses(self, rates: ArrayLike) -> Array:
-        """Return the expected loss before every update and after the last. rates: (..., T); returns (..., T + 1)."""
+        """Return the expected loss before every update and after the last: for rates (..., T) an array (..., T + 1)."""
         moments = second_moments(_rates("rates", rates)[..., None, :], self.curvatures, self.variances, self.start)
         return 0.5 * np.einsum("...dt,d->...t", moments, self.curvatures)
 
@@ -323,9 +386,10 @@ def _minimise(loss_and_slope: Callable[[Array], tuple[float, Array]], log_start:
 # --------------------------------------------------------------------------- the last-iterate bound
 @dataclass(frozen=True)
 class Bound:
-    """``far + noise``: how far it still was to go, and what the steps stirred up. Numbers, or arrays of them.
+    """``far + noise``: what is left of the distance to a minimum, and what the size of the gradients adds.
 
-    Rates that are c times as large give ``far / c + noise * c``. So the bound knows its own best scale.
+    Numbers, or arrays of them. Rates that are c times as large give ``far / c + noise * c``. So the bound knows its own
+    best scale.
     """
 
     far: Any
@@ -350,16 +414,39 @@ class Bound:
 def last_iterate_bound(rates: ArrayLike, gradient_norms: ArrayLike = 1.0, distance: float = 1.0) -> Bound:
     """Bound on the expected loss above its minimum, E f(x) - f*, of SGD on a convex function, for any schedule.
 
-    x is the point at which the *last* rate is about to be used (the proof leaves that one free), ``distance`` is from
-    the start to a minimum, ``gradient_norms`` the root mean square of the (sub)gradients, one number or one for each
-    update. With S_k the sum of the rates from k on, and Q_k that of lr**2 G**2::
+    x is the point at which the *last* rate is about to be used (the proof leaves that one free). With S_k the sum of
+    the rates from k on, and Q_k that of lr**2 G**2::
 
         distance**2 / (2 S_0)  +  Q_0 / (2 S_0)  +  1/2 sum_{k < T-1} lr_k Q_k / (S_k S_{k+1})
 
-    rates: (..., T); time and memory O(T). Raises ``ValueError`` when the last rate is 0. Source: Defazio et al. 2023,
-    "Optimal linear decay learning rate schedules and further refinements" (arXiv 2310.07831), theorem 10; used as a
-    model of training curves by Schaipp et al. 2025 (arXiv 2501.18965).
+    Time and memory O(T).
 
+    Parameters
+    ----------
+    rates : array_like, shape (..., T)
+        Learning rate of each update.
+    gradient_norms : float or array_like, shape (..., T)
+        G, the root mean square of the (sub)gradients: one number, or one for each update; above 0.
+    distance : float
+        From the start to a minimum, above 0.
+
+    Returns
+    -------
+    Bound
+        Its parts are floats, or arrays of shape (...) for several schedules.
+
+    Raises
+    ------
+    ValueError
+        When the last rate is 0, or when the norms are not as many as the updates.
+
+    References
+    ----------
+    Defazio et al. 2023, "Optimal linear decay learning rate schedules and further refinements" (arXiv 2310.07831),
+    theorem 10; used as a model of training curves by Schaipp et al. 2025 (arXiv 2501.18965).
+
+    Examples
+    --------
     >>> bound = last_iterate_bound([1.0, 1.0])
     >>> bound.far, bound.noise
     (0.25, 1.0)
@@ -391,10 +478,24 @@ def _sums_from(values: Array) -> Array:
 def refined(gradient_norms: ArrayLike) -> Array:
     """Rates, at most 1, that suit measured gradient norms: small where gradients are large, and falling to the end.
 
-    ``lr_k ~ w_k * sum of w after k``, with ``w = 1 / G**2``. For equal norms that is a straight line to zero. The norms
-    should be smoothed first. The last rate is 0. Source: the refinement of Defazio et al. 2023
-    (arXiv 2310.07831).
+    ``lr_k ~ w_k * sum of w after k``, with ``w = 1 / G**2``. For equal norms that is a straight line to zero.
 
+    Parameters
+    ----------
+    gradient_norms : array_like, shape (T,)
+        G of each update, at least two, above 0; they should be smoothed first.
+
+    Returns
+    -------
+    ndarray, shape (T,)
+        The largest is 1, the last is 0.
+
+    References
+    ----------
+    The refinement of Defazio et al. 2023 (arXiv 2310.07831).
+
+    Examples
+    --------
     >>> refined([1.0, 1.0, 1.0, 1.0, 1.0]).tolist()
     [1.0, 0.75, 0.5, 0.25, 0.0]
     >>> refined([2.0, 1.0, 1.0, 1.0]).round(2).tolist()  # large at first: a warmup
@@ -433,10 +534,30 @@ def bound_minimiser(steps: int, gradient_norms: ArrayLike = 1.0) -> Array:
 def average_as_schedule(weights: ArrayLike) -> Array:
     """Factors by which averaging the points of an SGD run has scaled each of its gradients.
 
-    weights: of the points *after* updates 0, 1, ..., T-1; they are divided by their sum. The point after update t
-    holds the gradients 0 ... t, so in the average gradient k counts with the weights from k on. Equal weights: the
-    straight line 1 - k/T. Source: exact bookkeeping; the line is the one of Defazio et al. 2023 (arXiv 2310.07831).
+    The point after update t holds the gradients 0 ... t, so in the average gradient k counts with the weights from k
+    on. Equal weights: the straight line 1 - k/T.
 
+    Parameters
+    ----------
+    weights : array_like, shape (..., T)
+        Of the points *after* updates 0, 1, ..., T-1, at least 0; they are divided by their sum.
+
+    Returns
+    -------
+    ndarray, shape (..., T)
+        The factor of each update's gradient.
+
+    Raises
+    ------
+    ValueError
+        When all weights are 0.
+
+    References
+    ----------
+    Exact bookkeeping; the line is the one of Defazio et al. 2023 (arXiv 2310.07831).
+
+    Examples
+    --------
     >>> average_as_schedule(np.ones(4)).tolist()
     [1.0, 0.75, 0.5, 0.25]
     """
@@ -451,9 +572,27 @@ def average_as_schedule(weights: ArrayLike) -> Array:
 def speed_up(error: float, budget: float, rival_budgets: ArrayLike, rival_errors: ArrayLike) -> float:
     """How many times as long as ``budget`` a rival must train to reach ``error``; NaN where it is outside its curve.
 
-    rival_budgets: rising. rival_errors: the rival's error when it is given each of them, above 0; where one is higher
-    than that of a shorter budget, the shorter one's counts. Between them by straight lines on logarithmic axes.
+    Between the rival's budgets by straight lines on logarithmic axes.
 
+    Parameters
+    ----------
+    error : float
+        What is to be reached, above 0.
+    budget : float
+        What it took, in the unit of the rival's.
+    rival_budgets : array_like, shape (B,)
+        Above 0, rising.
+    rival_errors : array_like, shape (B,)
+        The rival's error when it is given each of them, above 0; where one is higher than that of a shorter budget, the
+        shorter one's counts.
+
+    Returns
+    -------
+    float
+        Above 1 when the rival needs longer.
+
+    Examples
+    --------
     >>> speed_up(20.0, 1.0, [1, 4], [40.0, 20.0]), speed_up(10.0, 1.0, [1, 4], [40.0, 20.0])
     (4.0, nan)
     """

@@ -62,10 +62,37 @@ class Evaluation(TypedDict):
 class Run:
     """One training run as it really was. Row k of the traces belongs to update k, counted from 0.
 
-    learning_rates, momenta: what the optimizer held, read back before each update (PyTorch) or noted inside the
-    compiled step (Keras, with an optimizer of ``for_keras``); momentum is NaN where nothing reliable can be read.
-    losses: the loss of each batch, before its update. evaluations: on the test set, after so many ``updates``.
-    date: when the run began, ISO 8601 in UTC. A run that diverged ends with its first loss that is not finite.
+    A run that diverged ends with its first loss that is not finite.
+
+    Attributes
+    ----------
+    framework : str
+        "PyTorch", or "Keras" with its backend: "Keras (jax)".
+    source : str
+        Of the images.
+    seed : int
+        Of the batches' order and the augmentation.
+    batch_size : int
+        Images of an update.
+    updates_per_epoch : int
+        In one pass over the training images.
+    device : str
+        "cuda", "mps" or "cpu"; "gpu" or "cpu" where Keras runs on TensorFlow or JAX.
+    versions : dict
+        Package -> version.
+    learning_rates, momenta : list of float
+        What the optimizer held, read back before each update (PyTorch) or noted inside the compiled step (Keras, with
+        an optimizer of ``for_keras``); momentum is NaN where nothing reliable can be read.
+    losses : list of float
+        Of each batch, before its update.
+    evaluations : list of Evaluation
+        On the test set, each after so many ``updates``.
+    seconds : float
+        From the start of the run to its end, evaluations included.
+    diverged : bool
+        Whether a loss was not finite.
+    date : str
+        When the run began, ISO 8601 in UTC.
     """
 
     framework: str
@@ -112,7 +139,34 @@ def updates_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def batches(examples: int, batch_size: int, epochs: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Indices of every batch of a run, reshuffled each epoch, the same for both frameworks."""
+    """Indices of every batch of a run, reshuffled each epoch, the same for both frameworks.
+
+    Parameters
+    ----------
+    examples : int
+        How many there are to draw from.
+    batch_size : int
+        How many make a batch; what is left at the end of an epoch is dropped.
+    epochs : int
+        Passes over the examples, at least 1.
+    seed : int
+        Of the order.
+
+    Yields
+    ------
+    ndarray of int64, shape (batch_size,)
+        The examples of an update.
+
+    Raises
+    ------
+    ValueError
+        When not even one batch fits, or ``epochs`` is below 1.
+
+    Examples
+    --------
+    >>> [indices.tolist() for indices in batches(5, batch_size=2, epochs=1, seed=0)]
+    [[2, 4], [3, 0]]
+    """
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
     rng, count = np.random.default_rng(seed), updates_per_epoch(examples, batch_size)
@@ -131,7 +185,24 @@ def _order(examples: int, batch_size: int, epochs: int, updates: int | None, see
 
 
 def progress(total: int, label: str, *, unit: str = "update", done: int = 0) -> tqdm:
-    """A progress bar for what takes more than two seconds; TQDM_DISABLE=1 silences it, also in notebooks."""
+    """A progress bar for what takes more than two seconds; TQDM_DISABLE=1 silences it, also in notebooks.
+
+    Parameters
+    ----------
+    total : int
+        How many there are to do.
+    label : str
+        What stands before the bar.
+    unit : str
+        What is counted.
+    done : int
+        How many are done already.
+
+    Returns
+    -------
+    tqdm
+        A context manager; its ``update()`` counts one more.
+    """
     silent = bool(os.environ.get("TQDM_DISABLE"))
     return tqdm(total=total, initial=done, desc=label, unit=unit, delay=2, leave=False, disable=silent)
 
@@ -140,8 +211,15 @@ def progress(total: int, label: str, *, unit: str = "update", done: int = 0) -> 
 def trace(attach: Callable[[torch.optim.Optimizer], Any], updates: int) -> list[tuple[float, float]]:
     """(learning rate, momentum) that a PyTorch optimizer holds at each of ``updates`` updates; nothing is trained.
 
-    attach: takes the optimizer, attaches a scheduler and returns it. One that is not driven is stepped between updates.
+    Parameters
+    ----------
+    attach : callable
+        Takes the optimizer, attaches a scheduler and returns it. One that is not driven is stepped between updates.
+    updates : int
+        How many are made.
 
+    Examples
+    --------
     >>> from torch.optim.lr_scheduler import ExponentialLR
     >>> trace(lambda optimizer: ExponentialLR(optimizer, 0.5), 3)
     [(0.1, 0.9), (0.05, 0.9), (0.025, 0.9)]
@@ -168,16 +246,50 @@ def fit_torch(
     scheduler: LRScheduler | None = None,
     device: str | None = None,
     stop: Stop | None = None,
-    evaluate: bool = True,
+    evaluate: bool | int = True,
     recipe: Recipe = PLAIN,
 ) -> Run:
     """Train ``model`` on ``dataset`` and record the rates the optimizer held at every update.
 
-    Give the optimizer its schedule with ``for_torch.drive`` before; or pass a torch ``scheduler`` here, which is
-    then stepped after every update. device: "cuda", "mps" or "cpu"; the best there is by default.
-    updates: in the place of epochs, for runs that are not whole epochs long. stop: asked after every update, with the
-    losses so far. evaluate: on the test set, after each epoch and after the last update. recipe: augmentation, label
-    smoothing (in ``losses`` too), precision.
+    Give the optimizer its schedule with ``for_torch.drive`` before; or pass a torch ``scheduler`` here.
+
+    Parameters
+    ----------
+    model : Module
+        Takes images (batch, channels, height, width), returns logits. It is trained in place and left on ``device``.
+    optimizer : Optimizer
+        Of the model's parameters. The rates of its first parameter group are recorded.
+    dataset : Dataset
+        What is trained and tested on.
+    epochs : int
+        Passes over the training images.
+    updates : int, optional
+        In the place of epochs, for runs that are not whole epochs long.
+    batch_size : int
+        Images of an update.
+    seed : int
+        Of the batches' order and the augmentation.
+    scheduler : LRScheduler, optional
+        Stepped after every update.
+    device : str, optional
+        "cuda", "mps" or "cpu"; the best there is by default.
+    stop : callable, optional
+        Takes the losses so far, after every update, and returns whether to stop. A run that it ended is not evaluated
+        then.
+    evaluate : bool or int
+        On the test set, after the last update and after each epoch, or after every so many updates.
+    recipe : Recipe
+        Augmentation, label smoothing (in ``losses`` too), precision.
+
+    Returns
+    -------
+    Run
+        Also when the run diverged: its last loss is then not finite, and no update was made with it.
+
+    Raises
+    ------
+    ValueError
+        For less than one epoch or update, a batch larger than the training set, and images too small for the recipe.
     """
     device = device or runtime.device()
     model.to(device).train()
@@ -186,6 +298,7 @@ def fit_torch(
     feed, kind = Feed(dataset, recipe, seed, device), next(model.parameters()).dtype
     run = _start("PyTorch", dataset, batch_size, seed, device, torch=torch.__version__)
     order = _order(len(dataset.x_train), batch_size, epochs, updates, seed)
+    period = run.updates_per_epoch if isinstance(evaluate, bool) else evaluate
     with progress(len(order), "PyTorch") as bar:
         for update, indices in enumerate(order):
             x, y = feed(update, indices)
@@ -208,7 +321,7 @@ def fit_torch(
             if stop is not None and stop(run.losses):
                 break
             made = len(run.losses)
-            if evaluate and (made % run.updates_per_epoch == 0 or made == len(order)):
+            if evaluate and (made % period == 0 or made == len(order)):
                 found = evaluate_torch(model, dataset, device=device, recipe=recipe)
                 run.evaluations.append({"updates": made, **found})
     return _finish(run)
@@ -225,9 +338,28 @@ def _precision(recipe: Recipe, device: str) -> torch.autocast:
 
 
 class Feed:
-    """The batches of a run as a network sees them: augmented, then standardised, (batch, height, width, channels).
+    """The batches of a run as a network sees them: augmented, then standardised, in float32.
 
-    device: where PyTorch's tensors are made; None for NumPy arrays. In float32.
+    Call it with the number of an update and the indices of its images, as `batches` gives them: it returns images of
+    shape (batch, height, width, channels) and labels of shape (batch,).
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The training images are used.
+    recipe : Recipe
+        Its augmentation.
+    seed : int
+        Of the augmentation.
+    device : str, optional
+        Where PyTorch's tensors are made; NumPy arrays by default.
+
+    Examples
+    --------
+    >>> from helpers import data
+    >>> images, labels = Feed(data.load("digits"), PLAIN, seed=0)(0, np.arange(4))
+    >>> images.shape, images.dtype, labels.shape
+    ((4, 28, 28, 1), dtype('float32'), (4,))
     """
 
     def __init__(self, dataset: Dataset, recipe: Recipe, seed: int, device: str | None = None) -> None:
@@ -250,7 +382,21 @@ def evaluate_torch(
 ) -> Evaluation:
     """Mean loss and accuracy on the test set, in evaluation mode; training mode is switched on again after it.
 
-    Of ``recipe`` only the precision counts: test images are not augmented, and their labels not smoothed.
+    Parameters
+    ----------
+    model : Module
+        As in `fit_torch`; it is left on ``device``.
+    dataset : Dataset
+        Its test images are used.
+    device : str, optional
+        As in `fit_torch`.
+    recipe : Recipe
+        Only its precision counts: test images are not augmented, and their labels not smoothed.
+
+    Returns
+    -------
+    Evaluation
+        Accuracy between 0 and 1.
     """
     device = device or runtime.device()
     standardise, kind = dataset.standardiser(device), next(model.parameters()).dtype
@@ -290,11 +436,40 @@ def fit_keras(
     An optimizer of ``for_keras`` notes inside the compiled step what it uses, and so does a metric with the losses:
     nothing is read batch by batch, and several updates are made in one call (TensorFlow and JAX; on PyTorch, where
     Keras makes one at a time, losses are read as they come). Of any other optimizer ``for_keras.Watch`` sees the
-    learning rate; momentum is NaN: the attribute may not be what the compiled step uses. ``callbacks`` and ``stop``
-    are asked after every batch, which is slower. ``updates``, ``stop``, ``evaluate`` and
-    ``recipe`` as in `fit_torch`, but a run given in ``updates`` is evaluated once, at its end; the precision is decided
-    when a model is built, so build it inside ``keras_precision(recipe)`` (``ValueError`` otherwise). reseed: set every
-    random generator to ``seed`` first.
+    learning rate; momentum is NaN: the attribute may not be what the compiled step uses.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes images (batch, height, width, channels), returns logits. It is trained in place. The precision is decided
+        when a model is built, so build it inside ``keras_precision(recipe)``.
+    optimizer : keras.optimizers.Optimizer
+        With its schedule in it.
+    dataset, epochs, batch_size, seed, recipe
+        As in `fit_torch`.
+    updates : int, optional
+        In the place of epochs. The run is then evaluated once, at its end.
+    jit_compile : bool or str
+        As for ``model.compile``.
+    callbacks : tuple of keras.callbacks.Callback
+        Asked after every batch, which is slower, and before what is used is recorded.
+    stop : callable, optional
+        As in `fit_torch`, and slower too; but a run that it ended is evaluated.
+    evaluate : bool
+        On the test set, after each epoch.
+    reseed : bool
+        Set every random generator to ``seed`` first.
+
+    Returns
+    -------
+    Run
+        As from `fit_torch`.
+
+    Raises
+    ------
+    ValueError
+        For what `fit_torch` refuses, a model built in another precision than the recipe's, and, where losses are noted
+        inside the step, a model that adds losses of its own while it is called.
     """
     if recipe.bfloat16 and model.layers[-1].compute_dtype != "bfloat16":
         raise ValueError("the model computes in another precision: build it inside training.keras_precision(recipe)")

@@ -10,6 +10,7 @@ fractions = st.floats(0.05, 0.95)
 counts = st.integers(1, 500)
 momenta = st.tuples(st.floats(0.0, 0.9), st.floats(0.9, 0.99))
 anneals = st.sampled_from(["cos", "linear"])
+divisors = st.fixed_dictionaries({}, optional={"div_factor": st.floats(1, 100), "final_div_factor": st.floats(1, 1e5)})
 
 
 def examples(usual: int) -> settings:
@@ -35,7 +36,7 @@ def one_cycles(draw: st.DrawFn) -> s.Schedule:
     start = draw(st.floats(0.05, 0.45 if three else 0.95) | st.integers(1, (total - 1) // 2 if three else total - 1))
     if three and isinstance(start, int) and 2 * start >= total:
         start = 0.4
-    options = {"pct_start": start, "three_phase": three, "anneal": draw(anneals)}
+    options = {"pct_start": start, "three_phase": three, "anneal": draw(anneals), **draw(divisors)}
     return s.one_cycle(draw(rates), total, momentum=draw(st.none() | momenta), **options)
 
 
@@ -58,8 +59,9 @@ def restarts(draw: st.DrawFn) -> s.Schedule:
 @st.composite
 def one_cycles_torch(draw: st.DrawFn) -> s.Schedule:
     total, three = draw(st.integers(25, 500)), draw(st.booleans())
-    start = draw(st.floats(0.05, 0.45 if three else 0.95))  # of 25 steps and more, so that no phase is empty
-    options = {"pct_start": start, "three_phase": three, "anneal": draw(anneals)}
+    # of 25 steps and more, so that no phase is empty
+    start = draw(st.floats(0.05, 0.45 if three else 0.95) | st.integers(2, (total - 1) // 2))
+    options = {"pct_start": start, "three_phase": three, "anneal": draw(anneals), **draw(divisors)}
     return s.one_cycle_torch(draw(rates), total, momentum=draw(st.none() | momenta), **options)
 
 
@@ -78,7 +80,11 @@ def finite() -> st.SearchStrategy[s.Schedule]:
         one_cycles_torch(),
         st.builds(s.wsd, rates, counts, counts, counts, start_lr=rates, end_lr=rates, decay=decay),
         st.builds(
-            lambda a, ratio, n: s.lr_range_test(a, a * ratio, n), rates, st.floats(1.1, 1e4), st.integers(2, 300)
+            lambda a, ratio, n, mode: s.lr_range_test(a, a * ratio, n, mode=mode),
+            rates,
+            st.floats(1.1, 1e4),
+            st.integers(2, 300),
+            st.sampled_from(["exp", "linear"]),
         ),
     )
 

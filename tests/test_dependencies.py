@@ -128,7 +128,8 @@ def test_the_installed_versions_are_the_pinned_ones() -> None:
 
 def test_an_extra_that_the_readme_adds_to_the_course_brings_something() -> None:
     """One that does not sends people to type it for nothing."""
-    added = re.findall(r"-e \"?\.\[(\w+)\]", (ROOT / "README.md").read_text())
+    pages = "".join((ROOT / page).read_text() for page in ("README.md", ".github/CONTRIBUTING.md"))
+    added = re.findall(r"-e \"?\.\[(\w+)\]", pages)
     assert added
     for extra in added:
         assert not names(EXTRAS[extra]) <= names(requirements("requirements.txt")), extra

@@ -71,6 +71,7 @@ RATES = st.floats(1e-4, 10)
 STEPS = st.integers(2, 60)
 SHARES = st.floats(0.01, 0.99)
 WHOLE = st.integers(1, 300)
+SIZES = st.floats(0.01, 10)
 PHASES = st.tuples(st.integers(9, 60), st.integers(2, 30)).filter(lambda phases: 2 * phases[1] < phases[0])
 FALLS = st.tuples(st.integers(4, 60), st.integers(1, 58)).filter(lambda fall: fall[1] <= fall[0] - 2)
 DRAWN = {
@@ -81,11 +82,9 @@ DRAWN = {
     "exponential_by_hand": st.tuples(RATES, SHARES, STEPS),
     "gamma_per_update": st.tuples(SHARES, WHOLE),
     "mean_rate": st.tuples(SHARES),
-    "ladder_by_hand": rising(RATES, RATES, STEPS),
     "steepest_rate": range_tests(),
     "triangle_by_hand": rising(RATES, RATES, st.integers(1, 30)),
     "three_phases_by_hand": st.tuples(RATES, PHASES).map(lambda c: (c[0], *c[1])),
-    "momentum_by_hand": st.tuples(PHASES, rising(SHARES, SHARES)).map(lambda c: (*c[0], *c[1])),
     "stability_limit": st.tuples(RATES, SHARES),
     "buffer_correction": st.tuples(RATES, RATES),
     "speed_up_by_hand": races(),
@@ -94,6 +93,7 @@ DRAWN = {
     "best_factor": st.tuples(RATES, RATES),
     "next_rate": grids(),
     "first_wrong": traces(),
+    "next_curvature": st.tuples(SIZES, SIZES, SIZES, st.floats(0.001, 1)),
     "updates_made": st.tuples(WHOLE, WHOLE, st.integers(1, 9), st.booleans(), st.sampled_from([1, 2, 3, 4, 8])),
 }
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import torch
 
 from helpers import for_keras, schedules
 from helpers.exercises import LESSONS, Verdict, check
@@ -83,8 +84,8 @@ def by_schedule(make):
     return lambda k, *parameters: make(*parameters)(k)
 
 
-def momentum(k, total, up, low, high):
-    return schedules.one_cycle(1.0, total, pct_start=up, anneal="linear", momentum=(low, high)).momentum(k)
+def accumulated(optimizer):
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, epochs=3, steps_per_epoch=117)
 
 
 def loop(optimizer, scheduler, updates):
@@ -107,6 +108,12 @@ def factor(error, budget, budgets, errors):
         at_middle = np.exp(np.interp(np.log(middle), np.log(budgets), np.log(errors)))
         low, high = (middle, high) if at_middle > error else (low, middle)
     return middle / budget
+
+
+def ladder_up(optimizer):
+    """From the first rung on, by a factor of the step and not of the rate before."""
+    optimizer.param_groups[0]["lr"] = 1e-4
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 10 ** (step / 10))
 
 
 RIGHT = {
@@ -142,6 +149,13 @@ RIGHT = {
         (images // size if drop else (images + size - 1) // size) // every * epochs
     ),
     "second_opinion": "c",
+    "sharpness_at_the_edge": (25, 47.5),
+    "next_curvature": lambda u, v, target, lr: (
+        (u * u + v * v) * (1 + (lr * (u * v - target)) ** 2) - 4 * lr * u * v * (u * v - target)
+    ),
+    "largest_that_survives": 0.44,
+    "up_and_down": "c",
+    "a_barrier": "B",
     "best_factor": lambda far, noise: (far / noise) ** 0.5,
     "constant_over_line": 1.243,
     "growing_norms": "b",
@@ -171,7 +185,8 @@ RIGHT = {
     "gamma_per_update": lambda gamma, n: np.float64(gamma) ** (1 / n),
     "mean_rate": lambda r: (r - 1) / np.log(r),
     "quarter_at_half": schedules.polynomial(0.1, 0.0, 1000, power=2),
-    "ladder_by_hand": lambda k, low, high, rungs: np.geomspace(low, high, rungs)[min(k, rungs - 1)],
+    "torch_ladder": ladder_up,
+    "without_momentum": ("higher", [0.05, 0.048, 0.048], [0.16, 0.16, 0.2]),
     "ratio_of_rungs": 1.1482,
     "steepest_rate": lambda rates, losses: rates[np.argmin(np.diff(losses) / np.diff(np.log(rates)))],
     "what_next": "c",
@@ -180,10 +195,11 @@ RIGHT = {
     "third_peak": 0.00225,
     "largest_jump": (5e-6, 0.0025),
     "three_cycles": schedules.cyclic(0.01, 0.1, 200, momentum=(0.85, 0.95)),
-    "values_by_hand": (0.08, 0.44, 0.8, 0.4),
     "torch_peak": 49,
     "three_phases_by_hand": by_schedule(LESSONS["07"][2].reference),
-    "momentum_by_hand": momentum,
+    "without_the_hill": ("same", [3.3, 3.2, 3.4], [3.4, 3.2, 3.3]),
+    "accumulated": accumulated,
+    "later_peak": ("higher", [3.3, 3.1, 3.2], [3.6, 3.5, 3.7]),
     "flat_top": schedules.warmup(0.008, 0.2, 30).then(
         schedules.constant(0.2).then(schedules.linear(0.2, 0.0, 50), at=20)
     ),
@@ -255,3 +271,23 @@ def test_numbers_of_the_wrong_kind_are_named() -> None:
     numbers = Numbers("n", "t", "p", expected=1, mistakes=())
     assert numbers("one").message == "a number is asked for, you gave 'one'"
     assert numbers(float("inf")).message == "a finite number is asked for, you gave inf"
+
+
+def test_a_prediction_is_held_against_the_runs() -> None:
+    assert check.later_peak("higher").outcome == "not attempted", "run the experiment first"
+    assert check.later_peak("higher", ..., ...).outcome == "not attempted"
+    better = [3.6, 3.5, 3.7], [3.3, 3.1, 3.2]
+    says = check.later_peak("lower", *better)
+    assert says.outcome == "wrong", "the reader predicted what happened, but it is not what usually happens"
+    assert "train more seeds" in says.message
+    assert "-0.40" in says.message
+    assert "two lists of errors" in check.later_peak("higher", [1.0], [2.0]).message
+    assert "one number a seed" in check.later_peak("higher", [1.0, 2.0], [1.0, 2.0, 3.0]).message
+
+
+def test_a_scheduler_is_run_and_not_read() -> None:
+    plain = check.accumulated(lambda optimizer: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0))
+    assert plain.outcome == "wrong"
+    short = check.accumulated(lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=100))
+    assert "refuses to go on after 101 of 351 updates" in short.message
+    assert "a scheduler of torch" in check.accumulated(lambda optimizer: optimizer).message

@@ -92,8 +92,9 @@ def test_only_the_first_of_betas_moves_and_cycling_can_be_left_out() -> None:
     assert optimizer.param_groups[0]["momentum"] == 0
 
 
-def test_long_and_endless_schedules_are_tabulated_in_blocks() -> None:
-    schedule = s.cosine_restarts(0.1, 3000, t_mul=2)
+def test_long_and_endless_schedules_are_tabulated_in_blocks(monkeypatch) -> None:
+    schedule, asked, call = s.cosine_restarts(0.1, 3000, t_mul=2), [], s.Schedule.__call__
+    monkeypatch.setattr(s.Schedule, "__call__", lambda self, k: asked.append(k) or call(self, k))
     optimizer = torch.optim.SGD(problem().parameters(), lr=0.1)
     scheduler = Scheduler(optimizer, schedule)
     used = []
@@ -102,6 +103,7 @@ def test_long_and_endless_schedules_are_tabulated_in_blocks() -> None:
         for _ in range(10_000):
             used.append(optimizer.param_groups[0]["lr"])
             scheduler.step()
+    assert len(asked) <= 4, "a look-up for each update, not a call of the schedule"
     assert used == schedule(np.arange(10_000)).tolist()
 
 
@@ -295,6 +297,7 @@ def test_past_the_end_the_value_is_held_with_one_warning() -> None:
             scheduler.step()
     assert len(caught) == 1
     assert "after the schedule's 3 steps" in str(caught[0].message)
+    assert caught[0].filename == __file__, "it points at the loop, not into the helpers"
 
 
 def test_of_several_schedules_the_longest_says_where_the_end_is() -> None:
@@ -421,6 +424,8 @@ def test_what_a_stock_scheduler_did_is_seen_too() -> None:
         assert_used(used, s.one_cycle(0.1, 40))
     cosine = train(20, lambda o: CosineAnnealingLR(o, 20), stepped=True)
     assert_used(cosine, s.cosine(0.1, 20))
+    numbers = {"lr", "momentum", "dampening", "weight_decay"}
+    assert cosine.trace().groups[0].keys() == numbers, "not initial_lr, which is PyTorch's own note"
 
 
 @pytest.mark.parametrize(
@@ -578,7 +583,7 @@ def test_stepping_before_the_optimizer_warns_as_torch_does() -> None:
     [
         (lambda o: Scheduler(o, 0.1), TypeError, "schedule must be"),
         (lambda o: Scheduler(o, [0.1]), TypeError, "schedule must be"),
-        (lambda o: Scheduler(o, []), ValueError, "empty"),
+        (lambda o: Scheduler(o, []), ValueError, "schedule must not be an empty list"),
         (lambda o: Scheduler(o, [ONE_CYCLE, ONE_CYCLE]), ValueError, "2 schedules for 1 parameter groups"),
         (lambda o: Scheduler("sgd", ONE_CYCLE), TypeError, "Optimizer"),
         (lambda o: Scheduler(torch.optim.Adagrad(problem().parameters()), ONE_CYCLE), ValueError, "neither momentum"),
@@ -590,6 +595,7 @@ def test_stepping_before_the_optimizer_warns_as_torch_does() -> None:
         (lambda o: drive(o, ONE_CYCLE, weigth_decay=ONE_CYCLE), ValueError, "no number 'weigth_decay'.*weight_decay"),
         (lambda o: drive(o, ONE_CYCLE, nesterov=ONE_CYCLE), ValueError, "no number 'nesterov'"),
         (lambda o: drive(o, ONE_CYCLE, momentum=ONE_CYCLE), ValueError, "with_momentum"),
+        (lambda o: drive(o, ONE_CYCLE, lr=ONE_CYCLE), ValueError, "lr is the first schedule"),
         (lambda o: drive(o, ONE_CYCLE, weight_decay=[ONE_CYCLE] * 2), ValueError, "weight_decay: 2 schedules for 1"),
     ],
 )

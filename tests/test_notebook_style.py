@@ -31,6 +31,7 @@ WARNING = re.compile(r"\b\w*Warning\b:|^WARNING|Traceback \(most recent call las
 
 MAX_LINES, MAX_MEDIAN_LINES, MAX_CELLS = 30, 12, 60
 SECTIONS = ["Picture", "From scratch", "In PyTorch", "In Keras", "They agree", "When it fails", "Exercises", "Recap"]
+NEW_FORM = {"00", "07"}  # lessons that open with the phenomenon, show each framework's own way, and say who uses it
 
 
 def name(path: Path) -> str:
@@ -203,8 +204,12 @@ def test_a_lesson_says_what_it_teaches_how_long_it_takes_and_where_it_is_from(pa
     notebook = read(path)
     opening, closing = notebook.cells[0].source, notebook.cells[-1].source
     assert re.match(rf"# {path.stem[:2]} · ", opening)
-    for goal in ("(1)", "(2)", "(3)", "*Time*", "*Before it*"):
+    goals = ("*You will learn*",) if path.stem[:2] in NEW_FORM else ("(1)", "(2)", "(3)")
+    for goal in (*goals, "*Time*", "*Before it*"):
         assert goal in opening, goal
+    if path.stem[:2] in NEW_FORM:
+        first_words = opening.split("\n\n")[1]
+        assert not first_words.startswith("*"), "why anybody cares comes first"
     for part in ("## Recap", "**Next**", "**References.**"):
         assert part in closing, part
 
@@ -217,6 +222,9 @@ def test_a_lesson_about_a_schedule_has_the_whole_form(path: Path) -> None:
     assert found == sorted(found)
     assert any(heading.startswith("Derive") for heading in headings)
     assert any(heading.startswith("Train") for heading in headings)
+    if path.stem[:2] in NEW_FORM:
+        for part in ("In PyTorch, as people write it", "In Keras, as people write it", "When would I use this"):
+            assert any(heading.startswith(part) for heading in headings), part
 
 
 @every_lesson

@@ -30,7 +30,7 @@ BELOW = {
     "races": "schedules for_torch for_keras runtime statistics recipe data models theory training",
     "plots": "schedules statistics",
     "explorer": "plots",
-    "exercises": "schedules for_torch for_keras theory",
+    "exercises": "schedules for_torch for_keras statistics theory",
 }
 
 

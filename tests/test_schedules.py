@@ -1,25 +1,68 @@
 """Properties every schedule has, for random valid schedules; then values and errors of single ones."""
 
 import inspect
+import itertools
 import json
 import math
 import pickle
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from helpers import schedules as s
 from helpers.plateau import ReduceOnPlateau
-from helpers.schedules import Schedule
+from helpers.schedules import Schedule, Trace
 from tests.strategies import any_schedule, cyclics, endless, finite, one_cycles, rates, single
 
 steps = st.integers(0, 3000)
 many_steps = st.lists(steps, min_size=1, max_size=50)
+
+
+# ------------------------------------------------------------- what the properties are tried with
+COMBINATIONS = {"scaled", "then", "with_momentum", "momentum_of"}
+
+
+def parts_of(schedule: Schedule) -> Iterator[Schedule]:
+    """The schedule, and all that it is combined of."""
+    yield schedule
+    for value in schedule.arguments.values():
+        if isinstance(value, Schedule):
+            yield from parts_of(value)
+
+
+def defaults_of(function) -> dict[str, object]:
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not one.empty}
+
+
+def test_every_schedule_option_and_combination_is_drawn() -> None:
+    """Who adds a schedule adds it to the strategies, or none of the properties below is tried on it."""
+    public = {
+        name: defaults_of(made)
+        for name, made in vars(s).items()
+        if not name.startswith("_") and inspect.isfunction(made) and made.__annotations__.get("return") == "Schedule"
+    }
+    assert public.keys() == set(s.__all__) - {"Schedule", "Trace", "assert_used"}
+    missing = {*public, *COMBINATIONS, *itertools.product(["scaled", "then"], repeat=2)}
+    missing |= {(name, option) for name, defaults in public.items() for option in defaults}
+
+    @settings(max_examples=1500, phases=[Phase.generate])
+    @given(any_schedule())
+    def draw(schedule: Schedule) -> None:
+        for part in parts_of(schedule):
+            missing.discard(part.name)
+            missing.difference_update((part.name, inner.name) for inner in parts_of(part) if inner is not part)
+            usual = public.get(part.name, {})
+            missing.difference_update((part.name, name) for name in usual if part.arguments[name] != usual[name])
+
+    draw()
+    assert not missing, "tests/strategies.py never draws these"
 
 
 # ------------------------------------------------------------------------------------- properties
@@ -67,6 +110,8 @@ def test_both_ends_are_exact(first: float, last: float, n: int) -> None:
     curves = [s.linear(first, last, n), s.polynomial(first, last, n, power=1.7), s.cosine(first, n, end_lr=last)]
     for schedule in curves:
         assert (schedule(0), schedule(n)) == (first, last)
+    low, high = sorted((first, last))
+    assert s.cosine_restarts(high, n, end_lr=low)(0) == high
 
 
 @given(rates, st.integers(2, 1000), st.data(), st.sampled_from(["cos", "linear"]))
@@ -102,7 +147,7 @@ def test_one_cycle_is_continuous(schedule: Schedule) -> None:
     ends, levels = phases_of(schedule)
     slopes = np.abs(np.diff(levels)) / np.diff(ends)
     jumps = np.abs(np.diff(schedule(np.arange(schedule.steps + 2))))
-    assert jumps.max() <= slopes.max() * math.pi / 2 * (1 + 1e-9)
+    assert jumps.max() <= slopes.max() * math.pi / 2 * (1 + 1e-9) + 1e-15 * max(levels)  # rounding, where all are equal
 
 
 @given(
@@ -258,6 +303,13 @@ def test_steps_may_be_tensors_series_and_ranges() -> None:
     assert lr(torch.arange(4).reshape(2, 2)).shape == (2, 2)
 
 
+def test_numbers_of_any_kind_are_understood() -> None:
+    exact = s.linear(Fraction(1, 10), Fraction(0), np.int32(10))
+    assert exact == s.linear(0.1, 0.0, 10)
+    assert json.dumps(exact.to_dict())
+    assert exact(10**30) == 0.0, "a step beyond 64 bits"
+
+
 @given(rates, st.integers(1, 1000), st.data())
 def test_rex_is_the_papers_formula(peak: float, total: int, data: st.DataObject) -> None:
     t = data.draw(st.integers(0, total))
@@ -336,8 +388,8 @@ def test_inverse_sqrt_equals_its_formula() -> None:
 
 @pytest.mark.parametrize(("decay", "half"), [("1-sqrt", 1 - math.sqrt(0.5)), ("linear", 0.5), ("cos", 0.5)])
 def test_wsd_cools_down_in_the_shape_asked_for(decay: str, half: float) -> None:
-    lr = s.wsd(0.2, 10, 50, 40, start_lr=0.0, decay=decay)
-    assert lr([0, 5, 10, 60, 80, 100]) == pytest.approx([0, 0.1, 0.2, 0.2, 0.2 * half, 0])
+    lr = s.wsd(0.2, 10, 50, 40, start_lr=0.0, end_lr=0.02, decay=decay)
+    assert lr([0, 5, 10, 60, 80, 100]) == pytest.approx([0, 0.1, 0.2, 0.2, 0.02 + 0.18 * half, 0.02])
 
 
 def test_replacing_and_removing_momentum() -> None:
@@ -366,6 +418,28 @@ def test_schedules_cannot_be_changed() -> None:
         s.constant(0.1).name = "linear"
     with pytest.raises(TypeError):
         s.constant(0.1).arguments["lr"] = 0.2
+
+
+# ----------------------------------------------------------------------------------- what was used
+def test_small_rates_are_compared_as_strictly_as_large_ones() -> None:
+    plan = s.linear(1e-9, 0.0, 4)
+    s.assert_used(Trace([{"lr": plan(range(4)).tolist()}]), plan)
+    with pytest.raises(AssertionError, match="update 0 used learning rate"):
+        s.assert_used(Trace([{"lr": ((1 + 3e-6) * plan(range(4))).tolist()}]), plan)
+
+
+def test_what_was_not_recorded_is_not_taken_for_right() -> None:
+    used = Trace([{"lr": [0.1, 0.1]}], {"momentum": "nobody looked"})
+    with pytest.raises(AssertionError, match=r"^weight decay was not recorded$"):
+        s.assert_used(used, s.constant(0.1), weight_decay=s.constant(0.1))
+    with pytest.raises(AssertionError, match=r"^nobody looked$"):
+        s.assert_used(used, s.constant(0.1).with_momentum(0.9))
+
+
+def test_no_usual_reason_is_given_where_none_fits() -> None:
+    other = s.tabulated(0.7 * s.linear(0.1, 0.0, 12)(np.arange(12) // 3))
+    with pytest.raises(AssertionError, match=r"update 0 used learning rate 0.07, the schedule says 0.1\.$"):
+        s.assert_used(Trace([{"lr": other(range(12)).tolist()}]), s.linear(0.1, 0.0, 12))
 
 
 # ----------------------------------------------------------------------------------------- errors
@@ -437,8 +511,8 @@ def test_bad_steps_are_refused(build) -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: s.one_cycle(0.1, 100, pct_start=1.0), "1.0"),
-        (lambda: s.one_cycle(0.1, 100, pct_start=0.0), "0.0"),
+        (lambda: s.one_cycle(0.1, 100, pct_start=1.0), "pct_start as a float is a fraction .* got 1.0"),
+        (lambda: s.one_cycle(0.1, 100, pct_start=0.0), "pct_start as a float is a fraction .* got 0.0"),
         (lambda: s.one_cycle(0.1, 100, pct_start=100), "shorter than the run of 100"),
         (lambda: s.one_cycle(0.1, 100, pct_start=0.5, three_phase=True), "0.5"),
         (lambda: s.one_cycle(0.1, 100, anneal="poly"), "'poly'"),
@@ -457,6 +531,14 @@ def test_bad_steps_are_refused(build) -> None:
         (lambda: s.cyclic(0.2, 0.1, 5), "max_lr must not be below base_lr"),
         (lambda: s.cyclic(0.1, 0.2, 5, gamma=0.9), "exp_range"),
         (lambda: s.cyclic(0.1, 0.2, 5, mode="triangle"), "'triangle'"),
+        (lambda: s.inverse_time(0.1, 0.0, 10), "decay_rate must be .* above 0, got 0.0"),
+        (lambda: s.inverse_time(0.1, 0.5, 0), "decay_steps must be .* above 0, got 0"),
+        (lambda: s.inverse_time(0.1, 0.5, 10, power=0), "power must be .* above 0, got 0"),
+        (lambda: s.polynomial(0.1, 0.0, 10, power=0), "power must be .* above 0, got 0"),
+        (lambda: s.cyclic(0.1, 0.2, 5, mode="exp_range", gamma=0.0), "gamma must be .* above 0 .* got 0.0"),
+        (lambda: s.cyclic(0.1, 0.2, 5, mode="exp_range", gamma=1.1), "gamma must be .* at most 1, got 1.1"),
+        (lambda: s.cosine_restarts(0.1, 5, m_mul=0.0), "m_mul must be .* above 0 .* got 0.0"),
+        (lambda: s.cosine_restarts(0.1, 5, m_mul=1.1), "m_mul must be .* at most 1, got 1.1"),
         (lambda: s.cosine_restarts(0.1, 5, t_mul=0.5), "0.5"),
         (lambda: s.cosine_restarts(0.1, 5, end_lr=0.2), "0.2"),
         (lambda: s.lr_range_test(0.0, 1.0, 10), "0.0"),

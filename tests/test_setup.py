@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from tests.notebook_tools import README_FIGURE, pictures
+from tests.notebook_tools import README_FIGURE, README_LESSON, pictures
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -249,13 +249,20 @@ def test_the_readme_names_the_commands_and_every_lesson() -> None:
         assert command in README
     for lesson in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"notebooks/{lesson.name}" in README
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+    for page in (ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("lesson", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_readme_says_how_long_a_lesson_takes(lesson: Path) -> None:
+    time = re.search(r"\*Time\*: (\w+) minutes", nbformat.read(lesson, as_version=4).cells[0].source)[1]
+    (said,) = re.findall(rf"\(notebooks/{lesson.name}\) \| (\d+) \|", README)
+    assert said == {"ten": "10"}.get(time, time)
 
 
 def test_the_readme_figure_is_the_one_in_the_lesson() -> None:
-    lesson = nbformat.read(ROOT / "notebooks" / "07_one_cycle.ipynb", as_version=4)
-    assert README_FIGURE.read_bytes() in pictures(lesson)
+    assert README_FIGURE.read_bytes() == pictures(nbformat.read(README_LESSON, as_version=4))[2]
     assert str(README_FIGURE.relative_to(ROOT)) in README
 
 

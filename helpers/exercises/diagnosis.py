@@ -11,7 +11,15 @@ Array = NDArray[np.float64]
 
 
 def same(a: float | Array, b: float | Array, tolerance: float = 1e-6) -> bool:
-    """Equal to six digits, unless told otherwise: enough to tell mistakes apart, loose enough for float32."""
+    """Equal to six digits, unless told otherwise: enough to tell mistakes apart, loose enough for float32.
+
+    Parameters
+    ----------
+    a, b : float or ndarray
+        Of shapes that broadcast; all entries count.
+    tolerance : float
+        Relative to ``b``.
+    """
     return bool(np.allclose(a, b, rtol=tolerance, atol=1e-12))
 
 
@@ -28,8 +36,22 @@ def text(value: object) -> str:
 def diagnose(got: Array, expected: Array, steps: int, what: str = "learning rate") -> str:
     """Say in a sentence how the curve ``got`` differs from ``expected``, both over k = 0, 1, 2, ...
 
-    steps: where the schedule ends; later values should be held.
+    Parameters
+    ----------
+    got, expected : ndarray, shape (K,)
+        Values at k = 0 to K - 1, one of them different.
+    steps : int
+        Where the schedule ends; later values should be held.
+    what : str
+        What the curve shows, as the sentence calls it.
 
+    Returns
+    -------
+    str
+        Begins in lower case and has no full stop: a caller may put the case before it.
+
+    Examples
+    --------
     >>> k = np.arange(8)
     >>> diagnose(np.maximum(0.1 - k / 40, 0.0), np.maximum(0.1 - k / 50, 0.0), steps=5)
     'at k = 1 the learning rate should be 0.08, yours is 0.075'

@@ -61,7 +61,21 @@ def is_blank(answer: Any) -> bool:
 class Exercise(ABC):
     """One exercise. Call it with an answer to get a `Verdict`.
 
-    name: as in ``check.name``. task: what is asked, in a line. praise: what to take away from the right answer.
+    Parameters
+    ----------
+    name : str
+        As in ``check.name``.
+    task : str
+        What is asked, in a line.
+    praise : str
+        What to take away from the right answer.
+    mistakes : tuple of Mistake
+        Typical wrong answers, each with the sentence that helps.
+
+    Attributes
+    ----------
+    fill_in : str
+        What to do when nothing has been filled in.
     """
 
     name: str
@@ -93,7 +107,15 @@ class Exercise(ABC):
 # ----------------------------------------------------------------------------- numbers and choices
 @dataclass(frozen=True)
 class Numbers(Exercise):
-    """One number, or a tuple of them; ``tolerance`` is relative."""
+    """One number, or a tuple of them.
+
+    Parameters
+    ----------
+    expected : float or tuple of float
+        The right answer; a mistake's is of the same kind.
+    tolerance : float
+        Relative, of each number.
+    """
 
     expected: Any = field(kw_only=True)
     tolerance: float = field(default=1e-6, kw_only=True)
@@ -169,7 +191,7 @@ def call(function: Any, *arguments: Any) -> Any:
 
 
 def call_for_number(function: Any, *arguments: Any) -> float:
-    """The same, for a function that should return a number; NaN stands for None, to be judged by the caller."""
+    """As `call`, for a function that should return a number; NaN stands for None, to be judged by the caller."""
     value = call(function, *copy.deepcopy(arguments))  # a function may sort its lists, and the cases are shared
     if value is None:
         return math.nan
@@ -189,10 +211,20 @@ def must_be_callable(answer: Any) -> None:
 
 @dataclass(frozen=True)
 class _ByCases(Exercise):
-    """A function of ``parameters``, compared with ``reference`` on each of the ``cases``.
+    """A function, compared with ``reference`` on each of the ``cases``.
 
-    The simplest case comes first, and the first that fails is shown. A mistake is recognised when the answer agrees
-    with it on all cases. ``tolerance`` is relative.
+    A mistake is recognised when the answer agrees with it on all cases.
+
+    Parameters
+    ----------
+    parameters : tuple of str
+        What the function takes, by name.
+    reference : callable
+        The right function of the same parameters.
+    cases : tuple of tuples
+        Values of the parameters. The simplest case comes first, and the first that fails is shown.
+    tolerance : float
+        Relative.
     """
 
     parameters: tuple[str, ...] = field(kw_only=True)
@@ -256,9 +288,15 @@ class Function(_ByCases):
 class CurveFunction(_ByCases):
     """A schedule written by hand, ``f(k, *parameters)``, compared with the course's at every k of a run and beyond.
 
-    reference: parameters -> schedule. A mistake's answer is a function (k, *parameters) of an array k.
-    cases: the first is an example in which every mistake shows in its plainest form.
-    what: what the curve shows; with "momentum" the reference's momentum is meant.
+    A mistake's answer is a function (k, *parameters) of an array k. The first of the cases is an example in which every
+    mistake shows in its plainest form, and ``reference`` takes the parameters and returns a schedule.
+
+    Parameters
+    ----------
+    steps : callable
+        Takes the parameters, returns the length of the run in updates.
+    what : str
+        What the curve shows, as a sentence calls it: "momentum" when ``reference`` returns the schedule of a momentum.
     """
 
     steps: Callable[..., int] = field(kw_only=True)

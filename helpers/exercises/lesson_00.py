@@ -1,10 +1,10 @@
-"""Lesson 00, start here: counting updates, reading a value, and believing the trace."""
+"""Lesson 00, start here: counting updates, reading a value, believing the trace, and a first experiment."""
 
 from __future__ import annotations
 
 from ..schedules import constant, linear, one_cycle
 from .kinds import Choice, Exercise, Mistake, Numbers
-from .practice import RecordedRun
+from .practice import Prediction, RecordedRun
 
 EXERCISES: tuple[Exercise, ...] = (
     Numbers(
@@ -32,7 +32,7 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     RecordedRun(
         "linear_run",
-        "A run of the MNIST network with linear(0.1, 0.0, steps): every update must have used it.",
+        "A run with PyTorch's LinearLR from 0.1 to 0: every update must have used it.",
         "Every update used the straight line. This is all that assert_trace does, too.",
         expected=lambda updates: linear(0.1, 0.0, updates),
         mistakes=(
@@ -52,6 +52,20 @@ EXERCISES: tuple[Exercise, ...] = (
         mistakes=(
             Mistake("a", "PyTorch cannot know that you wanted a schedule: the optimizer has a rate and uses it"),
             Mistake("b", "a constant rate trains too, so the loss falls as usual"),
+        ),
+    ),
+    Prediction(
+        "without_the_hill",
+        "A linear decay to zero in the place of 1cycle, at the same peak: the test error, by seed.",
+        "What both have in common is the end near zero, and on average half of their peak. Here the climb adds "
+        "nothing that these seeds can show: a plain linear decay is the rival to beat.",
+        expected="same",
+        example=([3.3, 3.2, 3.4], [3.4, 3.2, 3.3]),
+        mistakes=(
+            Mistake(
+                ("higher",), "What do the two schedules have in common, and which of it did the constant rate lack?"
+            ),
+            Mistake(("lower",), "It starts at the peak: is that ahead at the end, or only on the way? See lesson 07"),
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Lesson 07, 1cycle: values by hand, where the peak is, three phases, momentum, and a cycle with a flat top."""
+"""Lesson 07, 1cycle: PyTorch's peak, accumulated gradients, three phases, a flat top, and a later peak, predicted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..schedules import Schedule, constant, linear, one_cycle, warmup, wsd
+from ..schedules import Schedule, constant, linear, one_cycle, one_cycle_torch, warmup, wsd
 from .kinds import CurveFunction, Exercise, Mistake, Numbers
-from .practice import ScheduleAnswer
+from .practice import Prediction, ScheduleAnswer, SchedulerAnswer
 
 _OPTIONS: dict[str, Any] = {"anneal": "linear", "three_phase": True}
 
@@ -22,9 +22,10 @@ def _through(k: np.ndarray, points: list[tuple[float, float]]) -> np.ndarray:
     return np.interp(k, steps, values)
 
 
-def _momentum(total_steps: int, up: int, low: float, high: float) -> Schedule:
-    momentum = one_cycle(1.0, total_steps, pct_start=up, anneal="linear", momentum=(low, high)).momentum
-    return momentum if momentum is not None else constant(high)
+def _torch_cycle(optimizer: Any, total_steps: int) -> Any:
+    from torch.optim.lr_scheduler import OneCycleLR
+
+    return OneCycleLR(optimizer, max_lr=0.1, total_steps=total_steps)
 
 
 def _flat_top(up: int, flat: int, down: int) -> Schedule:
@@ -32,19 +33,6 @@ def _flat_top(up: int, flat: int, down: int) -> Schedule:
 
 
 EXERCISES: tuple[Exercise, ...] = (
-    Numbers(
-        "values_by_hand",
-        "T = 200, p = 0.25, peak 0.8, d = 10, f = 10,000, two phases, linear: the rate at k = 0, 25, 50, 125.",
-        "Start 0.8 / 10, half way up, the peak, and half way down to almost nothing.",
-        expected=(0.08, 0.44, 0.8, 0.400004),
-        tolerance=1e-3,
-        mistakes=(
-            Mistake((0.08, 0.4, 0.8, 0.4), "half way up is half way between 0.08 and 0.8, not half of 0.8"),
-            Mistake((0.0, 0.4, 0.8, 0.4), "it starts at the peak over d = 10, not at 0"),
-            Mistake((0.08, 0.44, 0.8, 0.44), "two phases: the way down goes to almost 0, not back to the start value"),
-            Mistake((0.08, 0.26, 0.44, 0.62), "the peak is at pT = 50, not at T / 2"),
-        ),
-    ),
     Numbers(
         "torch_peak",
         "At which k does torch's OneCycleLR(total_steps=200, pct_start=0.25) peak?",
@@ -54,6 +42,27 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake(50, "that is this course's one_cycle; OneCycleLR is end-inclusive, its first phase ends at pT - 1"),
             Mistake(100, "pct_start says where the peak is, and it is not the middle"),
             Mistake(49.75, "it is pT - 1, not p(T - 1)"),
+        ),
+    ),
+    SchedulerAnswer(
+        "accumulated",
+        "A loader of 468 batches, 4 of them accumulated for each update, 3 epochs: OneCycleLR with its peak at 0.1.",
+        "It is stepped with the optimizer, and the optimizer makes 117 updates an epoch.",
+        expected=one_cycle_torch(0.1, 351),
+        updates=351,
+        mistakes=(
+            Mistake(
+                lambda optimizer: _torch_cycle(optimizer, 1404),
+                "1,404 is the number of batches: after 351 updates this cycle is still on its way up",
+            ),
+            Mistake(
+                lambda optimizer: _torch_cycle(optimizer, 468),
+                "468 is the number of batches of one epoch; count the updates of all three",
+            ),
+            Mistake(
+                lambda optimizer: _torch_cycle(optimizer, 117),
+                "117 is the number of updates of one epoch: in the second, OneCycleLR refuses to go on",
+            ),
         ),
     ),
     CurveFunction(
@@ -101,39 +110,6 @@ EXERCISES: tuple[Exercise, ...] = (
             ),
         ),
     ),
-    CurveFunction(
-        "momentum_by_hand",
-        "momentum(k, total_steps, up, low, high): opposite to a linear two-phase 1cycle with its peak at `up`.",
-        "High at both ends, low at the peak.",
-        parameters=("total_steps", "up", "low", "high"),
-        reference=_momentum,
-        cases=(
-            (20, 8, 0.85, 0.95),
-            (10, 5, 0.85, 0.95),
-            (10, 3, 0.8, 0.9),
-            (9, 1, 0.85, 0.95),
-            (12, 8, 0.5, 0.9),
-            (25, 10, 0.0, 0.99),
-            (31, 7, 0.9, 0.95),
-            (100, 30, 0.85, 0.95),
-        ),
-        steps=lambda total_steps, up, low, high: total_steps,
-        what="momentum",
-        mistakes=(
-            Mistake(
-                lambda k, total, up, low, high: _through(k, [(0, low), (up, high), (total, low)]),
-                "in phase: your momentum rises with the learning rate. It should be lowest at the peak",
-            ),
-            Mistake(
-                lambda k, total, up, low, high: _through(k, [(0, high), (up, low)]),
-                "it never comes back: after the peak momentum rises to `high` again",
-            ),
-            Mistake(
-                lambda k, total, up, low, high: _through(k, [(0, high), (up, low), (2 * up, high)]),
-                "two phases: momentum is back at `high` at the end of the run, not after 2 * up",
-            ),
-        ),
-    ),
     ScheduleAnswer(
         "flat_top",
         "In 100 updates: from 0.008 to 0.2 in 30, stay for 20, then straight down to 0.",
@@ -149,6 +125,23 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake(
                 warmup(0.008, 0.2, 30).then(linear(0.2, 0.0, 70)),
                 "the flat top is missing",
+            ),
+        ),
+    ),
+    Prediction(
+        "later_peak",
+        "1cycle with its peak at 80 % of the run instead of 30 %, at the same peak rate: the test error, by seed.",
+        "The jitter that the high rate leaves dies out while the rate falls. A fall five times as steep leaves it too "
+        "few updates; and on the way up, most of the run was spent at low rates.",
+        expected="higher",
+        example=([3.3, 3.2, 3.4], [3.6, 3.6, 3.7]),
+        mistakes=(
+            Mistake(
+                ("same",), "Which of the three requirements has less time now, and how many updates are left to it?"
+            ),
+            Mistake(
+                ("lower",),
+                "More of the run is spent climbing. What has to happen after the peak, and how long may it take?",
             ),
         ),
     ),

@@ -1,136 +1,124 @@
-"""Lesson 09, super-convergence: updates and epochs, the run of 2017, reading a speed-up, flat curves, a jump."""
+"""Lesson 09, a fair race: why the order turned, the edge of a grid, paired intervals, Holm, and what may be written."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
+from scipy import stats
 
-from ..schedules import Schedule, cyclic, linear, one_cycle, warmup
-from ..theory import speed_up
 from .kinds import Choice, Exercise, Function, Mistake, Numbers
-from .practice import ScheduleAnswer
+
+_A, _B = np.array([3.1, 3.3, 2.9, 3.4, 3.0]), np.array([3.3, 3.4, 3.1, 3.5, 3.3])
+_DIFFERENCE = _A - _B
 
 
-def _triangle(half: int = 5000) -> Schedule:
-    return warmup(0.1, 3.0, half).then(linear(3.0, 0.1, half))
+def _half(values: np.ndarray, factor: float, ddof: int = 1) -> float:
+    return float(factor * values.std(ddof=ddof) / np.sqrt(len(values)))
 
 
-Row = list[float]
+_T = float(stats.t.ppf(0.975, 4))
+_MEAN = float(_DIFFERENCE.mean())
+_UNPAIRED = float(np.hypot(_half(_A, _T), _half(_B, _T)))
 
 
-def _factor(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
-    return float(np.nan_to_num(speed_up(error, budget, rival_budgets, rival_errors)))
-
-
-def _held_beyond(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
-    return _factor(float(np.clip(error, min(rival_errors), max(rival_errors))), budget, rival_budgets, rival_errors)
-
-
-def _on_plain_axes(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
-    if not min(rival_errors) <= error <= max(rival_errors):
-        return 0.0
-    return float(np.interp(error, rival_errors[::-1], rival_budgets[::-1])) / budget
-
-
-def _wrong_way_round(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
-    if not min(rival_errors) <= error <= max(rival_errors):
-        return 0.0
-    return math.exp(np.interp(math.log(error), np.log(rival_errors), np.log(rival_budgets))) / budget
+def _next_rate(rates: list[float], errors: list[float]) -> float:
+    best, factor = int(np.argmin(errors)), rates[1] / rates[0]
+    return rates[0] / factor if best == 0 else rates[-1] * factor if best == len(rates) - 1 else 0.0
 
 
 EXERCISES: tuple[Exercise, ...] = (
-    Numbers(
-        "times_fewer",
-        "7,000 updates of 512 against 64,000 of 128: how many times fewer updates, and epochs?",
-        "9.1 and 2.3: with four times the images in each update, a quarter of the factor is left.",
-        expected=(64_000 / 7_000, (64_000 * 128) / (7_000 * 512)),
-        tolerance=0.01,
+    Choice(
+        "order_turned",
+        "Why did the constant rate beat the straight line at the shared rate?",
+        "both are too low there, the line more so: what was compared is the mean rate.",
+        expected="b",
         mistakes=(
-            Mistake((64 / 7, 64 / 7), "the updates are right; each of the 7,000 takes four times as many images"),
-            Mistake((64 / 7, 4 * 64 / 7), "larger batches use up *more* images: divide by 512 / 128, not multiply"),
-            Mistake((16 / 7, 64 / 7), "the other way round: updates first, epochs second"),
-            Mistake((7 / 64, 7 / 16), "that is the fraction; asked is how many times fewer, so turn it round"),
-        ),
-    ),
-    ScheduleAnswer(
-        "run_of_2017",
-        "0.1 to 3 at update 5,000 and back to 0.1 at 10,000, momentum held at 0.9.",
-        "one triangle. What PyTorch calls OneCycleLR came later, falls to almost 0, and cycles momentum.",
-        expected=_triangle().with_momentum(0.9),
-        updates=9_996,  # what comes after update 10,000 is not asked
-        mistakes=(
+            Mistake("a", "it was the same short run in the tuned race, where the constant rate lost"),
             Mistake(
-                one_cycle(3.0, 10_000, pct_start=0.5, div_factor=30.0, anneal="linear").with_momentum(0.9),
-                "close: but this ends near 0, and the run of 2017 ended at 0.1",
-            ),
-            Mistake(
-                cyclic(0.1, 3.0, 10_000).with_momentum(0.9),
-                "step_size_up is half a cycle: with 10,000 the run would end at the peak",
-            ),
-            Mistake(
-                cyclic(0.1, 3.0, 5_000, momentum=(0.85, 0.95)),
-                "the learning rate is right; momentum did not cycle in 2017, it was 0.9 throughout",
-            ),
-            Mistake(
-                cyclic(0.1, 3.0, 2_500).with_momentum(0.9),
-                "those are two cycles: one, with its peak at 5,000, is asked for",
+                "c", "seeds make intervals narrower; this difference turned its sign with the rate, not with a seed"
             ),
         ),
     ),
     Function(
-        "speed_up_by_hand",
-        "factor(error, budget, rival_budgets, rival_errors): how many times as long the rival must train; 0 if unknown",
-        "a factor is read off the rival's curve, and only where there is a curve.",
-        parameters=("error", "budget", "rival_budgets", "rival_errors"),
-        reference=_factor,
+        "next_rate",
+        "next_rate(rates, errors): the rate beyond the edge where the lowest error is, or 0 when it is inside.",
+        "a best rate at the edge of a grid is not a best rate.",
+        parameters=("rates", "errors"),
+        reference=_next_rate,
         cases=(
-            (20.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (20.0, 2.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (15.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (40.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (10.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (5.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (50.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (30.0, 0.5, [1.0, 2.0], [40.0, 20.0]),
-            (6.0, 10.0, [10.0, 20.0, 40.0, 80.0], [9.0, 8.0, 5.0, 4.5]),
-            (4.6, 30.0, [10.0, 20.0, 40.0, 80.0], [9.0, 8.0, 5.0, 4.5]),
-            (4.0, 30.0, [10.0, 20.0, 40.0, 80.0], [9.0, 8.0, 5.0, 4.5]),
+            ([0.1, 0.2, 0.4], [3.0, 3.1, 3.2]),
+            ([0.1, 0.2, 0.4], [3.2, 3.0, 3.1]),
+            ([0.1, 0.2, 0.4], [3.2, 3.1, 3.0]),
+            ([0.1, 0.2], [3.0, 3.1]),
+            ([0.1, 0.2], [3.1, 3.0]),
+            ([1.0, 1.5, 2.25, 3.375], [5.0, 4.0, 6.0, 7.0]),
+            ([1.0, 1.5, 2.25, 3.375], [7.0, 5.0, 4.0, 4.1]),
+            ([1.0, 1.5, 2.25, 3.375], [7.0, 5.0, 4.0, 3.9]),
+            ([0.01, 0.1, 1.0, 10.0, 100.0], [8.0, 9.0, 20.0, 90.0, 90.0]),
+            ([0.01, 0.1, 1.0, 10.0, 100.0], [90.0, 60.0, 9.0, 8.0, 6.0]),
         ),
         mistakes=(
             Mistake(
-                _held_beyond,
-                "np.interp holds the last value beyond the curve: return 0 where the rival never had that error",
+                lambda rates, errors: rates[-1] ** 2 / rates[-2] if np.argmin(errors) == len(rates) - 1 else 0.0,
+                "the lower edge is missing: the best rate can be below the grid as well",
             ),
             Mistake(
-                lambda error, budget, budgets, errors: _factor(error, 1.0, budgets, errors),
-                "that is how long the rival must train: divide by `budget` for how many times as long",
+                lambda rates, errors: rates[0] ** 2 / rates[1] if np.argmin(errors) == 0 else 0.0,
+                "the upper edge is missing: the best rate can be above the grid as well",
             ),
-            Mistake(_on_plain_axes, "straight lines on *logarithmic* axes: take logarithms of both, and back"),
-            Mistake(_wrong_way_round, "np.interp wants rising x, and errors fall: turn both lists around"),
+            Mistake(
+                lambda rates, errors: (
+                    0.0
+                    if 0 < np.argmin(errors) < len(rates) - 1
+                    else 2 * rates[0] - rates[1]
+                    if np.argmin(errors) == 0
+                    else 2 * rates[-1] - rates[-2]
+                ),
+                "the grid rises by a *factor*, not by a difference",
+            ),
+            Mistake(
+                lambda rates, errors: rates[int(np.argmin(errors))],
+                "that is the best rate of the grid: asked is whether, and where, to go on",
+            ),
         ),
     ),
     Numbers(
-        "flat_curves",
-        "Slope 0.25, nine tenths of the error: how many times as long must the other train?",
-        "(1 / 0.9) to the power 1 / 0.25, 1.52: on a flat curve small differences become large factors.",
-        expected=(1 / 0.9) ** 4,
-        tolerance=0.002,
+        "paired_difference",
+        "Mean of A - B and the half-width of its 95 % interval, paired.",
+        "-0.18 and 0.10: clear of 0, because the seeds go up and down together.",
+        expected=(_MEAN, _half(_DIFFERENCE, _T)),
+        tolerance=0.01,
         mistakes=(
-            Mistake(1 / 0.9, "that would be the factor on a curve of slope 1; here it is 0.25"),
-            Mistake((1 / 0.9) ** 0.25, "the exponent is 1 / slope: solve c_B (sT)^-a = c_A T^-a for s"),
-            Mistake(0.9**4, "upside down: B needs longer, so the factor is above 1"),
-            Mistake(1.1**4, "A's 0.9 of B means that B is at 1 / 0.9 = 1.11 of A, not at 1.1"),
+            Mistake((_MEAN, _UNPAIRED), "that is unpaired: take the five differences first, then their spread"),
+            Mistake((_MEAN, _half(_DIFFERENCE, 1.96)), "1.96 is for many seeds; with five it is 2.776"),
+            Mistake((_MEAN, _half(_DIFFERENCE, _T, ddof=0)), "divide the squares by n - 1, not by n"),
+            Mistake(
+                (_MEAN, float(_T * _DIFFERENCE.std(ddof=1))),
+                "that is the spread of one run: the *mean* of five is sqrt(5) times as certain",
+            ),
+            Mistake((-_MEAN, _half(_DIFFERENCE, _T)), "A minus B: A has the lower errors"),
+        ),
+    ),
+    Numbers(
+        "holm_by_hand",
+        "p = 0.005, 0.01, 0.02, 0.03: Holm's corrected value of the second.",
+        "0.01 times 3, the number of comparisons that are left: 0.03, which is above 4 * 0.005.",
+        expected=0.03,
+        mistakes=(
+            Mistake(0.04, "that is Bonferroni, times 4; Holm multiplies the second smallest by the 3 that are left"),
+            Mistake(0.02, "0.01 * 2 is Benjamini and Hochberg's: here it is times 3"),
+            Mistake(0.01, "uncorrected: among four comparisons chance alone gives one race in 25 a p this small"),
         ),
     ),
     Choice(
-        "a_jump",
-        "Test accuracy jumps at the drop, the training loss does not move: what first?",
-        "the cheapest explanation first: the same weights, tested with statistics of their own.",
-        expected="b",
+        "wording",
+        "Paired difference -0.05 ± 0.11 points, 8 seeds: what may you write?",
+        "the interval runs from -0.16 to +0.06: say what it excludes.",
+        expected="c",
         mistakes=(
-            Mistake("a", "weights that are better should show in the training loss too; first rule out the averages"),
-            Mistake("c", "perhaps, but not before you know whether anything but the averages has changed"),
+            Mistake(
+                "a", "eight seeds cannot show equality: 0.1 points in A's favour would still be inside the interval"
+            ),
+            Mistake("b", "the interval holds differences of either sign: a tendency is what it does not show"),
         ),
     ),
 )

@@ -1,124 +1,152 @@
-"""Lesson 13, a fair race: why the order turned, the edge of a grid, paired intervals, Holm, and what may be written."""
+"""Lesson 13, predicting the winner: what the last-iterate bound says, what would refute it, and the design game."""
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import numpy as np
-from scipy import stats
 
-from .kinds import Choice, Exercise, Function, Mistake, Numbers
+from ..schedules import Schedule, constant, exponential
+from ..theory import Bound, NoisyQuadratic, last_iterate_bound
+from .kinds import Choice, Exercise, Function, Mistake, Numbers, Problem
 
-_A, _B = np.array([3.1, 3.3, 2.9, 3.4, 3.0]), np.array([3.3, 3.4, 3.1, 3.5, 3.3])
-_DIFFERENCE = _A - _B
-
-
-def _half(values: np.ndarray, factor: float, ddof: int = 1) -> float:
-    return float(factor * values.std(ddof=ddof) / np.sqrt(len(values)))
+_UPDATES, _GOAL = 300, 97.0
 
 
-_T = float(stats.t.ppf(0.975, 4))
-_MEAN = float(_DIFFERENCE.mean())
-_UNPAIRED = float(np.hypot(_half(_A, _T), _half(_B, _T)))
+@functools.cache
+def _game() -> tuple[NoisyQuadratic, float]:
+    problem = NoisyQuadratic.one_over_i(100)
+    return problem, problem.loss(problem.optimum(_UPDATES))
 
 
-def _next_rate(rates: list[float], errors: list[float]) -> float:
-    best, factor = int(np.argmin(errors)), rates[1] / rates[0]
-    return rates[0] / factor if best == 0 else rates[-1] * factor if best == len(rates) - 1 else 0.0
+@dataclass(frozen=True)
+class DesignGame(Exercise):
+    """A schedule for 300 updates on the noisy quadratic, scored against the best there is.
+
+    The mistakes are looked for in the order: too large, does not fall, right shape at the wrong scale.
+    """
+
+    fill_in: ClassVar[str] = "put a schedule in the place of the three dots, and run the cell again"
+
+    def judge(self, answer: Any) -> None:
+        if not isinstance(answer, Schedule):
+            raise Problem(f"a schedule of helpers.schedules is asked for, you gave {answer!r}")
+        rates = answer(np.arange(_UPDATES))
+        score, best_score = self._scores(rates)
+        if score >= _GOAL:
+            return
+        too_large, no_fall, wrong_scale = (mistake.hint for mistake in self.mistakes)
+        if score < 1:
+            raise Problem(too_large)
+        if rates[-1] > 0.5 * rates.max():
+            raise Problem(no_fall)
+        if best_score >= _GOAL:
+            raise Problem(wrong_scale)
+        raise Problem(
+            f"score {score:.1f}, and {best_score:.1f} with the best multiple of it; {_GOAL:g} is asked for. "
+            "Compare it with the best there is, above: does it fall early enough, and not too far?"
+        )
+
+    @staticmethod
+    def _scores(rates: Any) -> tuple[float, float]:
+        """The score as it is, and the score of its best multiple."""
+        problem, floor = _game()
+        if not rates.max() > 0:
+            raise Problem("with a rate of 0 everywhere nothing is learned")
+        _, best = problem.tuned(rates / rates.max(), np.geomspace(0.02, 4, 200))
+        return 100 * floor / problem.loss(rates), 100 * floor / best
 
 
 EXERCISES: tuple[Exercise, ...] = (
+    Function(
+        "best_factor",
+        "factor(far, noise): the factor on all rates that makes the bound far + noise least.",
+        "sqrt(far / noise): it makes both parts equal, and the bound 2 sqrt(far * noise).",
+        parameters=("far", "noise"),
+        reference=lambda far, noise: Bound(far, noise).best_scale,
+        cases=(
+            (4.0, 1.0),
+            (1.0, 4.0),
+            (1.0, 1.0),
+            (9.0, 1.0),
+            (2.0, 0.5),
+            (0.1, 0.4),
+            (1.0, 100.0),
+            (50.0, 2.0),
+            (0.001, 9.0),
+            (1000.0, 10.0),
+        ),
+        mistakes=(
+            Mistake(
+                lambda far, noise: far / noise, "far / c + noise * c: its derivative is zero where c**2 = far / noise"
+            ),
+            Mistake(
+                lambda far, noise: np.sqrt(noise / far),
+                "upside down: the farther there is to go, the larger the rates should be",
+            ),
+            Mistake(lambda far, noise: 2 * np.sqrt(far * noise), "that is the bound at its best, not the factor"),
+        ),
+    ),
+    Numbers(
+        "constant_over_line",
+        "T = 100, D = G = 1: the best bound of a constant rate over 2 / sqrt(T).",
+        "sqrt(1 + H_99) / 2 = 1.24: a quarter more at 100 updates, and the logarithm goes on growing.",
+        expected=last_iterate_bound(np.ones(100)).best * 10 / 2,
+        tolerance=5e-3,
+        mistakes=(
+            Mistake(
+                last_iterate_bound(np.ones(100)).best * 10,
+                "that is in units of D G / sqrt(T): divide by the line's 2",
+            ),
+            Mistake(
+                last_iterate_bound(np.ones(100)).best,
+                "that is the bound itself: divide it by 2 / sqrt(100) = 0.2",
+            ),
+            Mistake(
+                np.sqrt(np.sum(1 / np.arange(1, 100))) / 2,
+                "the 1 under the root is missing: sqrt((1 + H) / T)",
+            ),
+        ),
+    ),
     Choice(
-        "order_turned",
-        "Why did the constant rate beat the straight line at the shared rate?",
-        "both are too low there, the line more so: what was compared is the mean rate.",
+        "growing_norms",
+        "Gradient norms grow towards the end: what does the bound want?",
+        "w = 1 / G**2 is small there: step less where gradients are large, at the end as at the start.",
         expected="b",
         mistakes=(
-            Mistake("a", "it was the same short run in the tuned race, where the constant rate lost"),
+            Mistake("a", "the noise term holds lr**2 G**2: larger gradients make the same step *more* expensive"),
             Mistake(
-                "c", "seeds make intervals narrower; this difference turned its sign with the rate, not with a seed"
+                "c", "the sum of the rates is only one of the terms: lr**2 G**2 counts too, most of all at the end"
             ),
-        ),
-    ),
-    Function(
-        "next_rate",
-        "next_rate(rates, errors): the rate beyond the edge where the lowest error is, or 0 when it is inside.",
-        "a best rate at the edge of a grid is not a best rate.",
-        parameters=("rates", "errors"),
-        reference=_next_rate,
-        cases=(
-            ([0.1, 0.2, 0.4], [3.0, 3.1, 3.2]),
-            ([0.1, 0.2, 0.4], [3.2, 3.0, 3.1]),
-            ([0.1, 0.2, 0.4], [3.2, 3.1, 3.0]),
-            ([0.1, 0.2], [3.0, 3.1]),
-            ([0.1, 0.2], [3.1, 3.0]),
-            ([1.0, 1.5, 2.25, 3.375], [5.0, 4.0, 6.0, 7.0]),
-            ([1.0, 1.5, 2.25, 3.375], [7.0, 5.0, 4.0, 4.1]),
-            ([1.0, 1.5, 2.25, 3.375], [7.0, 5.0, 4.0, 3.9]),
-            ([0.01, 0.1, 1.0, 10.0, 100.0], [8.0, 9.0, 20.0, 90.0, 90.0]),
-            ([0.01, 0.1, 1.0, 10.0, 100.0], [90.0, 60.0, 9.0, 8.0, 6.0]),
-        ),
-        mistakes=(
-            Mistake(
-                lambda rates, errors: rates[-1] ** 2 / rates[-2] if np.argmin(errors) == len(rates) - 1 else 0.0,
-                "the lower edge is missing: the best rate can be below the grid as well",
-            ),
-            Mistake(
-                lambda rates, errors: rates[0] ** 2 / rates[1] if np.argmin(errors) == 0 else 0.0,
-                "the upper edge is missing: the best rate can be above the grid as well",
-            ),
-            Mistake(
-                lambda rates, errors: (
-                    0.0
-                    if 0 < np.argmin(errors) < len(rates) - 1
-                    else 2 * rates[0] - rates[1]
-                    if np.argmin(errors) == 0
-                    else 2 * rates[-1] - rates[-2]
-                ),
-                "the grid rises by a *factor*, not by a difference",
-            ),
-            Mistake(
-                lambda rates, errors: rates[int(np.argmin(errors))],
-                "that is the best rate of the grid: asked is whether, and where, to go on",
-            ),
-        ),
-    ),
-    Numbers(
-        "paired_difference",
-        "Mean of A - B and the half-width of its 95 % interval, paired.",
-        "-0.18 and 0.10: clear of 0, because the seeds go up and down together.",
-        expected=(_MEAN, _half(_DIFFERENCE, _T)),
-        tolerance=0.01,
-        mistakes=(
-            Mistake((_MEAN, _UNPAIRED), "that is unpaired: take the five differences first, then their spread"),
-            Mistake((_MEAN, _half(_DIFFERENCE, 1.96)), "1.96 is for many seeds; with five it is 2.776"),
-            Mistake((_MEAN, _half(_DIFFERENCE, _T, ddof=0)), "divide the squares by n - 1, not by n"),
-            Mistake(
-                (_MEAN, float(_T * _DIFFERENCE.std(ddof=1))),
-                "that is the spread of one run: the *mean* of five is sqrt(5) times as certain",
-            ),
-            Mistake((-_MEAN, _half(_DIFFERENCE, _T)), "A minus B: A has the lower errors"),
-        ),
-    ),
-    Numbers(
-        "holm_by_hand",
-        "p = 0.005, 0.01, 0.02, 0.03: Holm's corrected value of the second.",
-        "0.01 times 3, the number of comparisons that are left: 0.03, which is above 4 * 0.005.",
-        expected=0.03,
-        mistakes=(
-            Mistake(0.04, "that is Bonferroni, times 4; Holm multiplies the second smallest by the 3 that are left"),
-            Mistake(0.02, "0.01 * 2 is Benjamini and Hochberg's: here it is times 3"),
-            Mistake(0.01, "uncorrected: among four comparisons chance alone gives one race in 25 a p this small"),
         ),
     ),
     Choice(
-        "wording",
-        "Paired difference -0.05 ± 0.11 points, 8 seeds: what may you write?",
-        "the interval runs from -0.16 to +0.06: say what it excludes.",
-        expected="c",
+        "refutation",
+        "Which observation would refute the theorem?",
+        "The theorem is about the mean loss of SGD on a convex function: there it must never be broken, and was not.",
+        expected="b",
         mistakes=(
             Mistake(
-                "a", "eight seeds cannot show equality: 0.1 points in A's favour would still be inside the interval"
+                "a", "a larger upper bound does not forbid a lower loss: ranks are a use of the theorem, not its claim"
             ),
-            Mistake("b", "the interval holds differences of either sign: a tendency is what it does not show"),
+            Mistake("c", "neither Adam nor a network is what the theorem is about: it says nothing there"),
+        ),
+    ),
+    DesignGame(
+        "design_game",
+        "A schedule for 300 updates on the noisy quadratic with a score of at least 97.",
+        "fast at first, then falling by equal ratios or nearly so: more than a straight line, less than too far.",
+        mistakes=(
+            Mistake(constant(3.0), "it explodes: the largest curvature is 1, so a rate above 2 for long is too much"),
+            Mistake(
+                constant(0.15), "it hardly falls: the noise floor at the end is that of its last rates. Let it decay"
+            ),
+            Mistake(
+                exponential(0.3, 0.033, _UPDATES),
+                f"the shape is good for {_GOAL:g}, at another scale: multiply it by some factors and look",
+            ),
         ),
     ),
 )

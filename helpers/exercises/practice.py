@@ -1,4 +1,4 @@
-"""Exercises whose answer is used for real: a schedule, a recorded run, a training loop, a Keras optimizer."""
+"""Exercises whose answer is used for real: a schedule, a run, a loop, a scheduler, a prediction put to the test."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from ..schedules import Schedule, linear
 from .diagnosis import diagnose, same, text
-from .kinds import Blank, Exercise, Mistake, Problem, call, must_be_callable
+from .kinds import Blank, Exercise, Mistake, Problem, call, is_blank, must_be_callable
+from .verdict import Verdict
 
-__all__ = ["KerasMomentum", "Loop", "RecordedRun", "ScheduleAnswer"]
+__all__ = ["KerasMomentum", "Loop", "Prediction", "RecordedRun", "ScheduleAnswer", "SchedulerAnswer"]
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,134 @@ class Loop(Exercise):
 
 
 @dataclass(frozen=True)
+class SchedulerAnswer(Exercise):
+    """A function of an optimizer that returns a PyTorch scheduler; its rates over a run are compared.
+
+    Parameters
+    ----------
+    expected : Schedule
+        What the optimizer should hold, update by update.
+    updates : int
+        How many are made, with a step of the scheduler between two of them.
+
+    Notes
+    -----
+    A mistake's answer is another such function.
+    """
+
+    expected: Schedule = field(kw_only=True)
+    updates: int = field(kw_only=True)
+    fill_in: ClassVar[str] = "write the function's body, and run the cell again"
+
+    def judge(self, answer: Any) -> None:
+        must_be_callable(answer)
+        got, expected = self._rates(answer), self.expected(np.arange(self.updates))
+        if self._same(got, expected):
+            return
+        for mistake in self.mistakes:
+            if self._same(got, self._rates(mistake.answer)):
+                raise Problem(mistake.hint)
+        if len(got) < self.updates:
+            raise Problem(f"your scheduler refuses to go on after {len(got)} of {self.updates} updates")
+        raise Problem(diagnose(got, expected, self.updates))
+
+    @staticmethod
+    def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+        return len(one) == len(other) and same(one, other)  # a factor a step is rounded each time
+
+    def _rates(self, attach: Any) -> NDArray[np.float64]:
+        """What the optimizer holds at each update; shorter when the scheduler refuses to go on."""
+        import torch
+
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+        scheduler, rates = call(attach, optimizer), list[float]()
+        if scheduler is None:
+            raise Blank
+        if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
+            raise Problem(f"a scheduler of torch.optim.lr_scheduler is asked for, your function returns {scheduler!r}")
+        for _ in range(self.updates):
+            rates.append(float(optimizer.param_groups[0]["lr"]))
+            optimizer.step()
+            try:
+                scheduler.step()
+            except ValueError:
+                break
+        return np.array(rates)
+
+
+@dataclass(frozen=True)
+class Prediction(Exercise):
+    """What a reader expects of an experiment, then the experiment: two lists of errors, paired by seed.
+
+    Call it with the prediction and the errors before and after the change.
+
+    Parameters
+    ----------
+    expected : str
+        How it comes out: "lower", "same" or "higher"; "same" when the 95 % interval of the difference contains 0.
+    example : tuple of two lists
+        Errors that come out so.
+
+    Notes
+    -----
+    A mistake's answer is another prediction, its hint what to ask oneself. ``praise`` explains the outcome.
+    """
+
+    expected: str = field(kw_only=True)
+    example: tuple[Any, Any] = field(kw_only=True)
+    fill_in: ClassVar[str] = "write down your prediction, then run the experiment, and run the cell again"
+
+    def __call__(self, answer: Any = None, *measured: Any) -> Verdict:
+        return super().__call__((answer, *measured) if measured else answer)
+
+    def judge(self, answer: Any) -> None:
+        prediction, *measured = answer if isinstance(answer, tuple) else (answer,)
+        if prediction not in ("lower", "same", "higher"):
+            raise Problem(f"predict 'lower', 'same' or 'higher'; you gave {prediction!r}")
+        if not measured or any(is_blank(one) for one in measured):
+            raise Blank
+        came_out, says = self._outcome(*measured)
+        if prediction == came_out == self.expected:
+            return
+        if came_out != self.expected:
+            raise Problem(
+                f"your runs say {says}, where {self.expected!r} is usual: train more seeds before you explain"
+            )
+        for mistake in self.mistakes:
+            if prediction == mistake.answer[0]:
+                raise Problem(mistake.hint)
+
+    @staticmethod
+    def _outcome(before: Any, after: Any) -> tuple[str, str]:
+        from ..statistics import interval
+
+        try:
+            difference, half = interval(np.asarray(after, dtype=float) - np.asarray(before, dtype=float))
+        except (TypeError, ValueError) as error:
+            raise Problem(f"two lists of errors, one number a seed, are asked for: {error}") from None
+        came_out = "same" if not abs(difference) > half else "higher" if difference > 0 else "lower"
+        return came_out, f"{came_out!r} ({difference:+.2f} ± {half:.2f} points)"
+
+    def answer_of(self, mistake: Mistake) -> Any:
+        """Another prediction, and errors that come out as expected."""
+        return (*mistake.answer, *self.example)
+
+
+@dataclass(frozen=True)
 class KerasMomentum(Exercise):
     """A Keras optimizer; the momentum of each update is read off the weights of a model it really trains.
 
     The loss is the mean of the only weight, so every gradient is 1, and the momentum of update k is
     ``(step_k + lr) / step_{k-1}``. A mistake's answer is the momentum schedule that was really used.
+
+    Parameters
+    ----------
+    expected : Schedule
+        Of momentum. Compared from update 1 on: no step comes before that of update 0.
+    learning_rate : float
+        What the optimizer has to use at every update.
+    updates : int
+        How many are made.
     """
 
     expected: Schedule = field(kw_only=True)
