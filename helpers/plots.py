@@ -310,14 +310,15 @@ def _mark(axis: Axes, test: RangeTest, colour: str, top: float, *, named_too: bo
     """What ``test`` suggests, as marks on its curve, and their names if wanted."""
     marks = [("steepest", test.steepest, "o"), ("valley", test.valley, "s")]
     marks += [("minimum", test.minimum, "v"), ("exploded", test.divergence, "X")]
-    for place, (name, rate, marker) in enumerate(marks):
+    for name, rate, marker in marks:
         if not np.isfinite(rate):
             continue
         height = min(np.interp(rate, test.rates[: len(test.smoothed)], test.smoothed), 0.95 * top)
         axis.plot(rate, height, marker, color=colour, markeredgecolor="white", markersize=8)
         if named_too:
-            up = 10 + 11 * (place == 1)  # steepest and valley are often neighbours
-            axis.annotate(name, (rate, height), (0, up), textcoords="offset points", ha="center", fontsize=8)
+            beside = name in ("steepest", "valley")  # where the curve falls, there is room on the right
+            shift, where = ((8, 3), "left") if beside else ((0, 10), "center")
+            axis.annotate(name, (rate, height), shift, textcoords="offset points", ha=where, fontsize=8)
 
 
 def comparison(

@@ -31,7 +31,7 @@ WARNING = re.compile(r"\b\w*Warning\b:|^WARNING|Traceback \(most recent call las
 
 MAX_LINES, MAX_MEDIAN_LINES, MAX_CELLS = 30, 12, 60
 SECTIONS = ["Picture", "From scratch", "In PyTorch", "In Keras", "They agree", "When it fails", "Exercises", "Recap"]
-NEW_FORM = {"00", "07"}  # lessons that open with the phenomenon, show each framework's own way, and say who uses it
+NEW_FORM = {"00", "05", "07"}  # open with the phenomenon, show each framework's own way, say who uses it
 
 
 def name(path: Path) -> str:
