@@ -5,13 +5,13 @@ schedules   every schedule, a pure function of the updates made; what a run used
 for_torch   PyTorch: `drive` moves learning rate and momentum, `watch` notes what was used
 for_keras   Keras 3: optimizers whose learning rate and momentum really follow a schedule
 plateau     the rule that reacts, ReduceOnPlateau
+range_test  the LR range test around your own loop, which leaves no trace
 
 What is trained, and how:
 data        MNIST and CIFAR-10, or what stands in for them;  ``python -m helpers.data`` carries them about
 models      the same networks in both frameworks
 recipe      augmentation, label smoothing, precision
 training    `fit_torch`, `fit_keras`, and the `Run` that says what really happened
-range_test  the LR range test
 races       the fair race: every schedule at its own best rate, with intervals
 
 What can be worked out and measured without a network:

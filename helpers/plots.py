@@ -272,30 +272,53 @@ def runs(named: Mapping[str, Run], *, title: str = "") -> Figure:
     return figure
 
 
-def range_tests(named: Mapping[str, RangeTest], *, title: str = "") -> Figure:
-    """Draw the smoothed loss of range tests against the learning rate, with the three suggestions as marks.
+def range_tests(named: Mapping[str, RangeTest], *, source: str, title: str = "") -> Figure:
+    """Draw the losses of range tests, smoothed, against the learning rate, and mark what they suggest.
 
-    Marks: a dot where the loss falls fastest, a triangle at its minimum, a cross where it has exploded.
+    Parameters
+    ----------
+    named : mapping
+        Label -> range test. The loss of each batch is shown as well when there is one test only.
+    source : str
+        The data that the losses come from.
+    title : str
+        Above the panel.
+
+    Returns
+    -------
+    Figure
+        Marks: steepest (dot), valley (square), minimum (triangle), exploded (cross); the first test's are labelled.
     """
     if not named:
         raise ValueError("nothing to draw: give at least one range test")
-    figure, (axis,) = panels(height=3.2)
-    top = 2 * max(test.losses[0] for test in named.values())
+    figure, (axis,) = panels(height=3.4)
+    top = 1.25 * max(test.smoothed[0] for test in named.values())
     with mpl.rc_context(STYLE):
         for colour, (label, test) in zip(COLOURS * 2, named.items(), strict=False):
-            rates, losses = test.rates[: len(test.losses)], test.losses
-            axis.plot(rates, losses, label=label, color=colour)
-            for suggestion, marker in ((test.steepest, "o"), (test.minimum, "v"), (test.divergence, "X")):
-                if np.isfinite(suggestion):
-                    height = min(np.interp(suggestion, rates, losses), 0.97 * top)
-                    axis.plot(suggestion, height, marker, color=colour, markeredgecolor="white", markersize=8)
-        axis.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed", title=title, ylim=(0, top))
-        axis.legend()
-        sources = " · ".join(dict.fromkeys(test.run.source for test in named.values()))
-        figure.suptitle(
-            f"data: {sources} · dot: steepest, triangle: minimum, cross: exploded", fontsize=8, color="#555555"
-        )
+            if len(named) == 1:
+                axis.plot(test.rates, test.losses, color="#BBBBBB", linestyle="-", linewidth=0.9, label="each batch")
+            axis.plot(test.rates[: len(test.smoothed)], test.smoothed, label=label, color=colour)
+            _mark(axis, test, colour, top, named_too=label == next(iter(named)))
+        scale = "log" if all(test.rates[0] > 0 for test in named.values()) else "linear"
+        axis.set(xscale=scale, xlabel="learning rate", ylabel="training loss", title=title, ylim=(0, top))
+        axis.legend(loc="lower left")
+        figure.suptitle(f"data: {source}", fontsize=8, color="#555555")
     return figure
+
+
+def _mark(axis: Axes, test: RangeTest, colour: str, top: float, *, named_too: bool) -> None:
+    """What ``test`` suggests, as marks on its curve, and their names if wanted."""
+    marks = [("steepest", test.steepest, "o"), ("valley", test.valley, "s")]
+    marks += [("minimum", test.minimum, "v"), ("exploded", test.divergence, "X")]
+    for name, rate, marker in marks:
+        if not np.isfinite(rate):
+            continue
+        height = min(np.interp(rate, test.rates[: len(test.smoothed)], test.smoothed), 0.95 * top)
+        axis.plot(rate, height, marker, color=colour, markeredgecolor="white", markersize=8)
+        if named_too:
+            beside = name in ("steepest", "valley")  # where the curve falls, there is room on the right
+            shift, where = ((8, 3), "left") if beside else ((0, 10), "center")
+            axis.annotate(name, (rate, height), shift, textcoords="offset points", ha=where, fontsize=8)
 
 
 def comparison(

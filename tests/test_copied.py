@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LINES = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-ADAPTERS = {"for_torch": "torch", "for_keras": "keras"}
+ADAPTERS = ["for_torch", "for_keras"]
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,9 +20,9 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.fixture(params=ADAPTERS)
-def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
-    """The name of an adapter, and a folder with it and the schedules."""
+@pytest.fixture(params=[*ADAPTERS, "range_test"])
+def copied(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    """The name of a file, and a folder with it and the schedules."""
     for name in ("schedules", request.param):
         (tmp_path / f"{name}.py").write_text((ROOT / "helpers" / f"{name}.py").read_text())
     # this hides the installed package: the copies must not reach for it
@@ -30,30 +30,31 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     return request.param, tmp_path
 
 
-def test_the_lines_of_the_readme_run_as_they_stand(adapter: tuple[str, Path]) -> None:
-    name, folder = adapter
+@pytest.mark.parametrize("copied", ADAPTERS, indirect=True)
+def test_the_lines_of_the_readme_run_as_they_stand(copied: tuple[str, Path]) -> None:
+    name, folder = copied
     (lines,) = [block for block in LINES if f"import {name}, schedules" in block]
     assert "assert_used(" in lines
     done = run(folder, "-c", lines)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_examples_in_the_copied_files_run_there(adapter: tuple[str, Path]) -> None:
-    name, folder = adapter
+def test_the_examples_in_the_copied_files_run_there(copied: tuple[str, Path]) -> None:
+    name, folder = copied
     options = ["-o", "NORMALIZE_WHITESPACE", "-o", "ELLIPSIS"]
     done = run(folder, "-m", "doctest", *options, "schedules.py", f"{name}.py")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_missing_numpy_is_named_and_not_taken_for_a_missing_package(adapter: tuple[str, Path]) -> None:
-    name, folder = adapter
+def test_a_missing_numpy_is_named_and_not_taken_for_a_missing_package(copied: tuple[str, Path]) -> None:
+    name, folder = copied
     block = "import sys; sys.modules['numpy'] = None; import " + name
     done = run(folder, "-c", block)
     assert done.returncode != 0
     assert "numpy" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ["schedules", *ADAPTERS])
+@pytest.mark.parametrize("name", ["schedules", *ADAPTERS, "range_test"])
 def test_the_header_says_what_a_copier_needs_to_know(name: str) -> None:
     header = (ROOT / "helpers" / f"{name}.py").read_text().split('"""')[1]
     version = re.search(r'^version = "(\d+\.\d+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]

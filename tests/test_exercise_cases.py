@@ -72,7 +72,6 @@ DRAWN = {
     "floor_by_hand": st.tuples(st.floats(0.001, 1.9), RATES, RATES).map(lambda c: (c[0] / c[1], *c[1:])),
     "line_by_hand": st.tuples(RATES, RATES, STEPS),
     "is_reached": st.tuples(sorted_lists(st.integers(1, 60)), st.integers(1, 80)),
-    "ladder_by_hand": rising(RATES, RATES, STEPS),
     "steepest_rate": range_tests(),
     "triangle_by_hand": rising(RATES, RATES, st.integers(1, 30)),
     "three_phases_by_hand": st.tuples(RATES, PHASES).map(lambda c: (c[0], *c[1])),

@@ -129,14 +129,14 @@ def test_an_axis_without_a_label_is_refused() -> None:
 def test_range_tests_are_drawn_with_their_marks() -> None:
     rates = np.geomspace(1e-3, 1.0, 60)
     losses = 2.3 - np.tanh(3 * (np.log10(rates) + 2)) + 20 * rates**4
-    run = Run("PyTorch", "made up", 0, 1, 1, "cpu", {}, rates.tolist(), [], losses.tolist())
-    test = RangeTest(run, s.lr_range_test(1e-3, 1.0, 60), memory=0.0)
-    (axis,) = plots.range_tests({"a ladder": test}).axes
+    test = RangeTest(rates, losses, s.lr_range_test(1e-3, 1.0, 60))
+    (axis,) = plots.range_tests({"a ladder": test}, source="no data").axes
     assert axis.get_xscale() == "log"
-    marks = [line.get_xdata()[0] for line in axis.lines[1:]]
-    assert marks == [test.steepest, test.minimum, test.divergence]
+    marks = [line.get_xdata()[0] for line in axis.lines[2:]]
+    assert marks == [test.steepest, test.valley, test.minimum, test.divergence]
+    assert [text.get_text() for text in axis.texts] == ["steepest", "valley", "minimum", "exploded"]
     with pytest.raises(ValueError, match="at least one range test"):
-        plots.range_tests({})
+        plots.range_tests({}, source="no data")
 
 
 def test_places_and_differences_say_who_is_where() -> None:

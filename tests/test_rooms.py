@@ -18,6 +18,7 @@ BELOW = {
     "plateau": "schedules",
     "for_torch": "schedules",
     "for_keras": "schedules",
+    "range_test": "schedules",
     "runtime": "",
     "statistics": "",
     "recipe": "",
@@ -26,7 +27,6 @@ BELOW = {
     "theory": "schedules",
     "curvature": "",
     "training": "schedules for_torch for_keras runtime recipe data",
-    "range_test": "schedules for_torch for_keras data training",
     "races": "schedules for_torch for_keras runtime statistics recipe data models theory training",
     "plots": "schedules statistics",
     "explorer": "plots",
@@ -89,7 +89,7 @@ def test_the_files_of_the_races_do_not_go_in_circles() -> None:
         graph = {name: needs for name, needs in graph.items() if name not in leaves}
 
 
-LIGHT = "schedules plateau runtime statistics recipe data theory plots explorer exercises races races.worker"
+LIGHT = "schedules plateau range_test runtime statistics recipe data theory plots explorer exercises races races.worker"
 
 
 @pytest.mark.parametrize(

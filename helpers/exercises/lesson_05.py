@@ -1,4 +1,4 @@
-"""Lesson 05, the LR range test: the ladder, its ratio, reading the curve, and what to do with it."""
+"""Lesson 05, the LR range test: a ladder in PyTorch, its ratio, reading the curve, what next; momentum, predicted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..schedules import lr_range_test
-from .kinds import Choice, CurveFunction, Exercise, Function, Mistake, Numbers
+from .kinds import Choice, Exercise, Function, Mistake, Numbers
+from .practice import Prediction, SchedulerAnswer
 
 
 def _range_test_curve(steepest_at: float, lowest: float) -> tuple[list[float], list[float]]:
@@ -22,37 +23,35 @@ def _steepest(rates: Any, losses: Any) -> float:
     return rates[int(np.argmin(np.gradient(losses, np.log(rates))))]
 
 
+def _exponential(gamma: float, start: float = 1e-4) -> Any:
+    """A function that attaches PyTorch's ExponentialLR."""
+
+    def attach(optimizer: Any) -> Any:
+        from torch.optim.lr_scheduler import ExponentialLR
+
+        for group in optimizer.param_groups:
+            group["lr"] = start
+        return ExponentialLR(optimizer, gamma)
+
+    return attach
+
+
 EXERCISES: tuple[Exercise, ...] = (
-    CurveFunction(
-        "ladder_by_hand",
-        "ladder(k, low, high, rungs): equal ratios from low at k = 0 to high at k = rungs - 1, then held.",
-        "low * (high / low) ** (k / (rungs - 1)): np.geomspace, the one ladder whose last rung must be used.",
-        parameters=("low", "high", "rungs"),
-        reference=lr_range_test,
-        cases=(
-            (0.001, 1.0, 13),
-            (0.1, 1.0, 2),
-            (0.01, 1.0, 3),
-            (0.1, 10.0, 5),
-            (0.5, 1.0, 4),
-            (0.001, 0.1, 10),
-            (1e-5, 10.0, 7),
-            (0.02, 3.0, 8),
-            (1e-5, 10.0, 101),
-        ),
-        steps=lambda low, high, rungs: rungs,
+    SchedulerAnswer(
+        "torch_ladder",
+        "A ladder from 1e-4 to 1 in 41 rungs of equal ratio, with a scheduler of torch.optim.lr_scheduler.",
+        "ExponentialLR with gamma above 1: 10 ** (4 / 40). It multiplies the rate that it finds in the optimizer.",
+        expected=lr_range_test(1e-4, 1.0, 41),
+        updates=41,
         mistakes=(
+            Mistake(_exponential(10 ** (4 / 41)), "41 rungs have 40 gaps between them: your last rung is not 1"),
             Mistake(
-                lambda k, low, high, rungs: low * (high / low) ** np.minimum(k / rungs, 1),
-                "you divided by rungs: then the last rung, k = rungs - 1, stays below high and is never tried",
+                _exponential(10 ** (4 / 40), start=0.1),
+                "the ratio is right, the first rung is not: the optimizer came with 0.1, so set its rate before",
             ),
             Mistake(
-                lambda k, low, high, rungs: low + (high - low) * np.minimum(k / (rungs - 1), 1),
-                "that is a linear ladder: equal *ratios* are asked for",
-            ),
-            Mistake(
-                lambda k, low, high, rungs: low * (high / low) ** (k / (rungs - 1)),
-                "right on the ladder, but it goes on after the last rung: hold high",
+                _exponential(10 ** (-4 / 40)),
+                "this one goes down; a gamma above 1 is allowed, and that is all it takes",
             ),
         ),
     ),
@@ -108,14 +107,24 @@ EXERCISES: tuple[Exercise, ...] = (
         "A range test brackets; a handful of full runs decides. That is still far fewer than without it.",
         expected="c",
         mistakes=(
-            Mistake(
-                "a",
-                "the lowest point depends on the ladder's length: a slower ladder learns more before it gets there",
-            ),
-            Mistake(
-                "b", "suggestions of the same network differ by more than a factor of ten: see the table of this lesson"
-            ),
+            Mistake("a", "not bad as a start, but one number of one test: what do you know about the rates around it?"),
+            Mistake("b", "two customs that agree are not two measurements: both come from the same curve"),
             Mistake("d", "at 0.8 the loss had already exploded, and earlier on a slower ladder"),
+        ),
+    ),
+    Prediction(
+        "without_momentum",
+        "The range test without momentum instead of momentum 0.9: the rate of its minimum, by seed.",
+        "Momentum 0.9 adds up the last gradients, ten of them in effect. Without it a rate must be several times as "
+        "large to move the weights as far: a range test belongs to its optimizer, and its rate to its momentum.",
+        expected="higher",
+        example=([0.05, 0.048, 0.048], [0.16, 0.16, 0.2]),
+        mistakes=(
+            Mistake(("same",), "How far do the weights get in ten equal gradients, with momentum 0.9 and without it?"),
+            Mistake(
+                ("lower",),
+                "Which of the two moves the weights further per update? Then which one reaches its limit first?",
+            ),
         ),
     ),
 )
