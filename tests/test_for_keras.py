@@ -305,6 +305,13 @@ def test_momentum_can_come_from_elsewhere_than_the_rate() -> None:
     )
     endless = SGD(s.cyclic(0.01, 0.2, 5, momentum=(0.8, 0.9)), steps=UPDATES)
     np.testing.assert_allclose(train(endless), reference(s.cyclic(0.01, 0.2, 5, momentum=(0.8, 0.9))), atol=2e-6)
+    numbers = {
+        "momentum": s.exponential(0.9, 0.9, 5),
+        "weight_decay": s.exponential(0.1, 0.5, 5),
+    }  # as long as the rate
+    as_long = SGD(s.linear(0.1, 0.0, UPDATES), **numbers)
+    train(as_long)  # numbers that never settle are tabulated as far as the rate
+    assert_used(as_long, s.linear(0.1, 0.0, UPDATES), **numbers)
     fixed = SGD(s.linear(0.1, 0.0, UPDATES).with_momentum(0.9))
     np.testing.assert_allclose(train(fixed), reference(s.linear(0.1, 0.0, UPDATES).with_momentum(0.9)), atol=2e-6)
 
@@ -406,9 +413,17 @@ def test_a_run_longer_than_its_schedule_is_found() -> None:
         assert_used(optimizer, s.linear(0.1, 0.0, 5))
 
 
-def test_an_unused_optimizer_has_an_empty_trace() -> None:
+@pytest.mark.parametrize("build", [lambda: SGD(0.1), Watch])
+def test_what_saw_no_update_has_an_empty_trace(build) -> None:
     with pytest.raises(AssertionError, match="no update"):
-        assert_used(SGD(0.1), s.constant(0.1))
+        assert_used(build(), s.constant(0.1))
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_defaults_are_keras_own(name: str) -> None:
+    ours = getattr(for_keras, name)().get_config()
+    theirs = getattr(keras.optimizers, name)().get_config()
+    assert {key: ours[key] for key in theirs} == theirs | {"name": ours["name"]}
 
 
 # -------------------------------------------------------------------------- watching other optimizers
@@ -465,8 +480,9 @@ def test_a_function_as_learning_rate_is_not_trusted() -> None:
         assert_used(watched(keras.optimizers.SGD(lambda: 0.1)), s.constant(0.1))
 
 
-def test_watch_hands_out_the_record_of_our_optimizers_even_when_it_is_short() -> None:
-    optimizer = AdamW(ONE_CYCLE, weight_decay=s.linear(0.1, 0.0, UPDATES), record=6)
+@pytest.mark.parametrize("record", [2, 7, None])  # much shorter than the epoch, no divisor of it, and longer
+def test_watch_hands_out_the_record_of_our_optimizers_even_when_it_is_short(record: int | None) -> None:
+    optimizer = AdamW(ONE_CYCLE, weight_decay=s.linear(0.1, 0.0, UPDATES), record=record)
     assert_used(watched(optimizer), ONE_CYCLE, weight_decay=s.linear(0.1, 0.0, UPDATES))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from helpers import schedules as s
@@ -106,6 +106,7 @@ def test_the_end_value_is_reached_at_steps_and_held(schedule: Schedule, later: i
 
 
 @given(rates, rates, st.integers(1, 10**6))
+@example(1.0607107635875548, 5.909792994512974, 1)  # where end + (start - end) is not start
 def test_both_ends_are_exact(first: float, last: float, n: int) -> None:
     curves = [s.linear(first, last, n), s.polynomial(first, last, n, power=1.7), s.cosine(first, n, end_lr=last)]
     for schedule in curves:
@@ -310,12 +311,13 @@ def test_numbers_of_any_kind_are_understood() -> None:
     assert exact(10**30) == 0.0, "a step beyond 64 bits"
 
 
-@given(rates, st.integers(1, 1000), st.data())
-def test_rex_is_the_papers_formula(peak: float, total: int, data: st.DataObject) -> None:
+@given(rates, rates, st.integers(1, 1000), st.data())
+def test_rex_is_the_papers_formula(peak: float, end: float, total: int, data: st.DataObject) -> None:
     t = data.draw(st.integers(0, total))
     left = Fraction(total - t, total)
     wanted = left / (Fraction(1, 2) + left / 2)
     assert s.rex(peak, total)(t) == pytest.approx(peak * float(wanted), rel=1e-12)
+    assert s.rex(peak, total, end_lr=end)(t) == pytest.approx(end + (peak - end) * float(wanted), rel=1e-12)
 
 
 @given(one_cycles())
@@ -394,6 +396,7 @@ def test_wsd_cools_down_in_the_shape_asked_for(decay: str, half: float) -> None:
 
 def test_replacing_and_removing_momentum() -> None:
     lr = 0.5 * s.one_cycle(0.1, 100)
+    assert lr.momentum == s.one_cycle(0.1, 100).momentum
     assert lr.with_momentum(None).momentum is None
     assert lr.with_momentum(0.9).momentum(50) == 0.9
     assert lr.with_momentum(0.9).then(s.constant(0.1).with_momentum(0.5)).momentum(100) == 0.5
