@@ -232,7 +232,8 @@ class Interrupted(list):
 
 @pytest.mark.parametrize("name", KERAS_OPTIMIZERS)
 def test_keras_is_left_bit_by_bit_as_it_was(name: str) -> None:
-    model = model_keras(KERAS_OPTIMIZERS[name](), steps_per_execution=1 if name == "Adam" else 2)
+    at_once = 1 if name == "Adam" or keras.backend.backend() == "torch" else 2  # where Keras can
+    model = model_keras(KERAS_OPTIMIZERS[name](), steps_per_execution=at_once)
     optimizer = model.optimizer
 
     def state() -> object:
