@@ -234,7 +234,9 @@ def test_ctrl_c_waits_for_the_command_to_tidy_up(tmp_path) -> None:
         "try:\n    print('ready', flush=True)\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n    time.sleep(1)\n    print('tidy', flush=True)\n    raise SystemExit(2)\n"
     )
-    code = f"import sys, course\ntry:\n    course.run(sys.executable, {str(command)!r})\n"
+    # a shell that starts the tests in the background has switched Ctrl-C off for all that it starts
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += f"import sys, course\ntry:\n    course.run(sys.executable, {str(command)!r})\n"
     code += "except Exception as stop:\n    sys.exit(stop.returncode + 40)"
     options = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE, "start_new_session": True}
     with subprocess.Popen([sys.executable, "-c", code], **options) as terminal:
