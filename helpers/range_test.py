@@ -345,7 +345,7 @@ def range_test_torch(
     Raises
     ------
     ValueError
-        For a ladder that is none; when a scheduler moves the optimizer that ``restore`` does not hold.
+        For an invalid ladder; when a scheduler that ``restore`` does not hold moves the optimizer.
     TypeError
         When ``step`` returns no number, or something in ``restore`` cannot be saved.
 
