@@ -75,7 +75,7 @@ DRAWN = {
     "steepest_rate": range_tests(),
     "triangle_by_hand": rising(RATES, RATES, st.integers(1, 30)),
     "three_phases_by_hand": st.tuples(RATES, PHASES).map(lambda c: (c[0], *c[1])),
-    "momentum_read_back": st.tuples(RATES, RATES, RATES, RATES),
+    "momentum_read_back": st.tuples(RATES, RATES, RATES, RATES, RATES),
     "speed_up_by_hand": races(),
     "cosine_by_hand": st.tuples(RATES, STEPS, RATES),
     "flat_and_down": st.tuples(RATES, FALLS).map(lambda c: (c[0], *c[1])),
@@ -216,10 +216,13 @@ def test_a_function_that_spoils_its_lists_spoils_no_case() -> None:
 
 
 def test_the_first_failing_case_is_the_one_shown_every_time() -> None:
-    def only_falling(step_before, step, lr_before, lr):
-        return step / step_before * lr_before / lr if lr <= lr_before else 0.0
+    def only_falling(step_before, step, lr_before, lr, gradient):
+        return (step / lr + gradient) / step_before * lr_before if lr <= lr_before else 0.0
 
-    said = "for step_before=0.01, step=0.017, lr_before=0.1, lr=0.2 the answer is 0.85, your function returns 0"
+    said = (
+        "for step_before=0.01, step=0.029, lr_before=0.1, lr=0.2, gradient=-0.05 the answer is 0.95, "
+        "your function returns 0"
+    )
     assert {check.momentum_read_back(only_falling).message for _ in range(3)} == {said}
 
 

@@ -179,8 +179,8 @@ RIGHT = {
     "for_keras_boundaries": [157, 394],
     "is_reached": lambda boundaries, steps: boundaries[-1] <= steps - 1,
     "too_late": 227,
-    "late_drop": ("higher", [3.2, 3.0, 3.1], [4.0, 3.8, 4.1]),
-    "half_life": 13.5,
+    "deeper_drop": ("higher", [3.2, 3.0, 3.1], [4.0, 3.8, 4.1]),
+    "one_per_cent_left": 30.6,
     "a_fifth_per_epoch": lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: 0.8 ** (k / 468)),
     "translated": 0.1 * schedules.exponential(1.0, np.exp(-0.15), 1000),
     "start_of_the_stairs": 0.0721,
@@ -205,7 +205,9 @@ RIGHT = {
     ),
     "fastest_momentum": (1 - 0.01**0.5) ** 2,
     "turning_variance": 0.00208,
-    "momentum_read_back": lambda step_before, step, lr_before, lr: (step / lr) / (step_before / lr_before),
+    "momentum_read_back": lambda step_before, step, lr_before, lr, gradient: (
+        (-step / lr - gradient) / (-step_before / lr_before)
+    ),
     "keras_momentum": for_keras.SGD(
         0.1, momentum=schedules.linear(0.95, 0.85, 6).then(schedules.linear(0.85, 0.95, 4))
     ),
@@ -228,8 +230,10 @@ def test_an_unforeseen_number_is_called_too_large_or_too_small_without_giving_it
 
 
 def test_a_function_that_is_wrong_in_a_corner_is_shown_the_corner() -> None:
-    verdict = check.momentum_read_back(lambda before, now, lr_before, lr: min(now / before * lr_before / lr, 0.92))
-    assert "step_before=0.02, step=0.019" in verdict.message
+    verdict = check.momentum_read_back(
+        lambda before, now, lr_before, lr, g: min((now / lr + g) / before * lr_before, 0.92)
+    )
+    assert "step_before=0.01, step=0.029" in verdict.message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Lesson 03, piecewise constant: drops in PyTorch and in Keras, too late by theory, and a late drop, predicted."""
+"""Lesson 03, piecewise constant: drops in PyTorch and in Keras, too late by theory, and a deeper drop, predicted."""
 
 from __future__ import annotations
 
@@ -104,17 +104,18 @@ EXERCISES: tuple[Exercise, ...] = (
         ),
     ),
     Prediction(
-        "late_drop",
-        "A drop to a tenth at 98 % of the run instead of 75 %, at the same peak rate: the test error, by seed.",
-        "Eight updates at a tenth of the rate are too few for the jitter of the high rate to die out.",
+        "deeper_drop",
+        "A drop to a hundredth instead of a tenth, after 75 % of the run and at the same peak rate: the test error, by "
+        "seed.",
+        "The floor is ten times lower, and so is the speed towards it: in the hundred updates that are left, the "
+        "jitter of the high rate hardly shrinks.",
         expected="higher",
-        example=([3.2, 3.1, 3.3], [4.0, 3.7, 4.2]),
+        example=([3.4, 3.2, 3.6], [3.9, 3.8, 4.0]),
         mistakes=(
+            Mistake(("same",), "At a hundredth of the rate the weights hardly move. Where does that leave the jitter?"),
             Mistake(
-                ("same",), "How many updates are left after the drop, and what can a tenth of the rate do in them?"
-            ),
-            Mistake(
-                ("lower",), "The high rate has more time now. What has it left to give, and what has to follow it?"
+                ("lower",),
+                "A lower floor helps only a run that gets there. How many updates are left, and how fast are they?",
             ),
         ),
     ),

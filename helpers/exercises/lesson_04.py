@@ -1,4 +1,4 @@
-"""Lesson 04, exponential decay: half-life, a factor per update, a translation, stairs of equal mean, a prediction."""
+"""Lesson 04, exponential decay: from 30 % to 1 %, a factor per update, a translation, stairs of equal mean."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ def _torch_exponential(optimizer: Any, gamma: float) -> Any:
 
 EXERCISES: tuple[Exercise, ...] = (
     Numbers(
-        "half_life",
-        "ExponentialLR(gamma=0.95), stepped once an epoch: after how many epochs is the rate half of what it was?",
-        "ln(1/2) / ln(0.95): the rate loses 5 % of what is left, not of what it was.",
-        expected=math.log(0.5) / math.log(0.95),
+        "one_per_cent_left",
+        "After 8 epochs an exponential decay has 30 % of its start left: after how many, from the start, is it 1 %?",
+        "8 ln(0.01) / ln(0.3): equal times take equal shares of what is left, so the logarithm falls evenly.",
+        expected=8 * math.log(0.01) / math.log(0.3),
         tolerance=0.01,
         mistakes=(
-            Mistake(10.0, "that would be a straight line: 5 % of the *remaining* rate goes each epoch, less and less"),
-            Mistake(math.log(0.95) / math.log(0.5), "upside down: solve 0.95 ** n = 0.5 for n"),
-            Mistake(1 / 0.05, "20 epochs is about the time after which 1/e is left; half is earlier"),
+            Mistake(
+                8 * 0.99 / 0.7, "that would be a straight line, which loses as much in each epoch, not the same share"
+            ),
+            Mistake(8 * math.log(0.3) / math.log(0.01), "upside down: it must take longer than 8 epochs"),
+            Mistake(8 * math.log(0.01 / 0.3) / math.log(0.3), "that is how much longer it takes: count from the start"),
+            Mistake(8 * 30, "1 % is a thirtieth of 30 %, but the time goes with the logarithm of it"),
         ),
     ),
     SchedulerAnswer(

@@ -6,6 +6,11 @@ from ..schedules import constant, linear
 from .kinds import Exercise, Function, Mistake, Numbers
 from .practice import KerasMomentum, Prediction
 
+
+def _read_back(step_before: float, step: float, lr_before: float, lr: float, gradient: float) -> float:
+    return (step / lr + gradient) * lr_before / step_before
+
+
 EXERCISES: tuple[Exercise, ...] = (
     Numbers(
         "fastest_momentum",
@@ -35,33 +40,33 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     Function(
         "momentum_read_back",
-        "momentum(step_before, step, lr_before, lr): of PyTorch's SGD, from two successive steps of a weight whose "
-        "gradient is zero.",
-        "The step is -lr * v and v only shrinks by the momentum: divide the two steps, and take the rates out.",
-        parameters=("step_before", "step", "lr_before", "lr"),
-        reference=lambda step_before, step, lr_before, lr: step / step_before * lr_before / lr,
+        "momentum(step_before, step, lr_before, lr, gradient): of PyTorch's SGD, from two successive steps of a weight "
+        "and the gradient of the second.",
+        "Each step gives its velocity, -step / lr; then solve v = momentum * v_before + gradient.",
+        parameters=("step_before", "step", "lr_before", "lr", "gradient"),
+        reference=_read_back,
         cases=(
-            (-0.1, -0.045, 0.1, 0.05),
-            (-0.2, -0.18, 0.1, 0.1),
-            (0.02, 0.019, 0.4, 0.4),
-            (0.01, 0.017, 0.1, 0.2),
-            (-1.0, -0.095, 0.05, 0.005),
-            (0.5, 0.1, 2.0, 0.8),
-            (0.3, 2.4, 0.01, 0.1),
-            (3.0, 1.0, 0.2, 0.3),
+            (-0.1, -0.045, 0.1, 0.05, 0.0),
+            (-0.2, -0.2, 0.1, 0.1, 0.2),
+            (0.02, 0.013, 0.4, 0.4, 0.01),
+            (0.01, 0.029, 0.1, 0.2, -0.05),
+            (-1.0, -0.075, 0.05, 0.005, -3.0),
+            (0.5, 0.06, 2.0, 0.8, 0.05),
+            (0.3, 2.9, 0.01, 0.1, -6.0),
+            (3.0, 3.9, 0.2, 0.3, 1.85),
         ),
         mistakes=(
             Mistake(
-                lambda step_before, step, lr_before, lr: step / step_before,
+                lambda step_before, step, lr_before, lr, gradient: step / step_before * lr_before / lr,
+                "that holds for a weight without a gradient; here the gradient is a part of the new velocity",
+            ),
+            Mistake(
+                lambda step_before, step, lr_before, lr, gradient: (step / lr - gradient) * lr_before / step_before,
+                "the step is *minus* the rate times the velocity: mind the sign of the gradient",
+            ),
+            Mistake(
+                lambda step_before, step, lr_before, lr, gradient: (step + lr * gradient) / step_before,
                 "that is Keras' rule, where the rate is inside the velocity; PyTorch multiplies by the present one",
-            ),
-            Mistake(
-                lambda step_before, step, lr_before, lr: step / step_before * lr / lr_before,
-                "the wrong way round: a higher rate makes the present step larger, so divide by it",
-            ),
-            Mistake(
-                lambda step_before, step, lr_before, lr: step_before / step * lr / lr_before,
-                "the velocity shrinks: the present step belongs above the line",
             ),
         ),
     ),
