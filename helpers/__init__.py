@@ -21,7 +21,7 @@ statistics  means with their uncertainty
 
 What a lesson shows:
 plots       every figure
-explorer    a figure with sliders
+explorer    the schedule explorer, `explorer.html`: knobs, curves, code to take away
 exercises   checks that answer
 runtime     budget, device, Keras' backend
 """

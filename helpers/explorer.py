@@ -1,61 +1,108 @@
-"""A picture with sliders and its caption. Where no kernel runs (on GitHub, in HTML, on paper) the sliders are missing.
+"""The schedule explorer in a notebook: ``explorer.html``, with your schedule on its knobs.
 
->>> from helpers import plots
->>> def draw(lr):
-...     figure, (axis,) = plots.panels()
-...     axis.plot([1, 1 - lr])
-...     axis.set(xlabel="update", ylabel="x")
-...     return figure
->>> sliders = explore(draw, "A line from 1 to 1 - lr.", lr=(0.1, 2.5, 0.5))
->>> sliders.values, sliders._repr_mimebundle_()[0]["text/plain"]
-({'lr': 0.5}, 'Figure: A line from 1 to 1 - lr.')
+The page is one file that opens by double click. Here it stands in an output, talks to Python, and leaves a picture
+for pages where nothing runs (GitHub, HTML, paper). ``python -m helpers.explorer`` writes the results of the recorded
+races into the page.
+
+>>> from helpers.schedules import one_cycle
+>>> knobs = explore(one_cycle(0.1, total_steps=200), caption="1cycle over 200 updates, with its momentum.")
+>>> knobs.schedule  # as the knobs stand now
+one_cycle(max_lr=0.1, total_steps=200)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import itertools
+import json
+import math
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-import ipywidgets
-from matplotlib.figure import Figure
+import anywidget
+import matplotlib as mpl
+import numpy as np
+import traitlets
 
-from . import plots
+from . import plots, theory
+from .schedules import Schedule, constant, short
 
-__all__ = ["Explorer", "explore"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["PAGE", "Explorer", "address", "explore", "measured"]
+
+PAGE = Path(__file__).with_name("explorer.html")
+# What stands around the page in an output: an iframe that fits its content, and carries the address both ways.
+_FRAME = """
+const page = %s;
+export default {
+  render({ model, el }) {
+    const frame = document.createElement("iframe");
+    frame.title = "Schedule explorer";
+    frame.style.cssText = "width: 100%%; height: 900px; border: 0";
+    const visit = () => frame.contentWindow && frame.contentWindow.postMessage({ open: model.get("address") }, "*");
+    const heard = ({ source, data }) => {
+      if (source !== frame.contentWindow || !data || !data.explorer) return;
+      const { address, description, height } = data.explorer;
+      frame.style.height = `${height + 4}px`;
+      if (!description || address === model.get("address")) return;
+      model.set({ address, description });
+      model.save_changes();
+    };
+    const turned = () => { if (model.get("asked") === model.get("address")) visit(); };
+    addEventListener("message", heard);
+    model.on("change:asked", turned);
+    frame.onload = visit;
+    frame.srcdoc = page;
+    el.append(frame);
+    return () => { removeEventListener("message", heard); model.off("change:asked", turned); };
+  },
+};
+"""
 
 
-class Explorer(ipywidgets.VBox):
-    """Sliders above the figure that ``draw(**values)`` makes of their values; drawn again when one is moved.
+class Explorer(anywidget.AnyWidget):
+    """The explorer with a schedule on its knobs; `explore` makes it.
 
     Parameters
     ----------
-    draw, caption
-        As in `explore`.
-    sliders : dict
-        Name -> slider, in the order in which they stand.
+    schedule : Schedule
+        What is on the knobs at first.
+    opened : str
+        The `address` to open the page with.
+    png : bytes
+        The picture for pages where nothing runs.
+    caption : str
+        What that picture shows.
+
+    Attributes
+    ----------
+    address : str
+        The state of the page now.
     """
 
-    def __init__(self, draw: Callable[..., Figure], caption: str, sliders: dict[str, Any]) -> None:
-        self._draw, self._caption, self._sliders = draw, caption, sliders
-        width = f"{int(100 * plots.WIDTH)}px"  # without it the picture is stretched to the page
-        self._picture = ipywidgets.Image(format="png", layout={"max_width": width})
-        super().__init__([*sliders.values(), self._picture])
-        self._redraw()
-        for slider in sliders.values():
-            slider.observe(self._redraw, "value")
+    address = traitlets.Unicode().tag(sync=True)
+    asked = traitlets.Unicode().tag(sync=True)  # the address that Python last asked for
+    description = traitlets.Dict().tag(sync=True)
+    _esm = _FRAME % json.dumps(PAGE.read_text(encoding="utf-8")).replace("</", "<\\/")
+
+    def __init__(self, schedule: Schedule, opened: str, png: bytes, caption: str) -> None:
+        super().__init__(address=opened, asked=opened, description=schedule.to_dict())
+        self._png, self._caption = png, caption
 
     @property
-    def values(self) -> dict[str, float]:
-        """What the sliders say now."""
-        return {name: slider.value for name, slider in self._sliders.items()}
-
-    def _redraw(self, change: Any = None) -> None:
-        self._picture.value = plots.drawn(self._draw(**self.values), self._caption)
+    def schedule(self) -> Schedule:
+        """The schedule as the knobs stand now."""
+        return Schedule.from_dict(self.description)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Widget and picture in one output: whoever cannot show the one shows the other."""
-        bundle = super()._repr_mimebundle_(**options) or {}
-        data, metadata = plots.pictured(self._picture.value, self._caption)
+        found = super()._repr_mimebundle_(**options)
+        bundle = found[0] if isinstance(found, tuple) else found or {}
+        data, metadata = plots.pictured(self._png, self._caption)
         return {**bundle, **data}, metadata
 
     def _ipython_display_(self) -> None:
@@ -66,35 +113,261 @@ class Explorer(ipywidgets.VBox):
         display(plots.captioned(self._caption), raw=True)
 
 
-def explore(draw: Callable[..., Figure], caption: str, **ranges: tuple[float, float, float]) -> Explorer:
-    """Return a figure with a slider for each argument of ``draw``. End a cell with it.
+def explore(
+    schedule: Schedule,
+    *,
+    caption: str,
+    steps: int | None = None,
+    momentum: float = 0.9,
+    beside: Schedule | None = None,
+    parabola: tuple[float, float] | None = None,
+    log: bool = False,
+) -> Explorer:
+    """Return the explorer with a schedule on its knobs. End a cell with it.
 
     Parameters
     ----------
-    draw : callable
-        Takes the sliders' values by name, returns a figure with labelled axes.
+    schedule : Schedule
+        What is drawn at first: one that the explorer has knobs for.
     caption : str
-        What the figure shows wherever the sliders stand, in a sentence; as for `plots.show`.
-    **ranges : tuple of three floats
-        For each argument of ``draw``: lowest value, highest value, value at first.
+        What the picture shows at first, in a sentence; as for `plots.show`.
+    steps : int, optional
+        Updates in the run; needed for schedules that never end.
+    momentum : float
+        Of a schedule that leaves momentum alone.
+    beside : Schedule, optional
+        Another one, drawn dashed.
+    parabola : (float, float), optional
+        Curvature and variance of the gradient noise: show below what the rates do to the mean loss on a parabola.
+    log : bool
+        Logarithmic rates.
 
     Returns
     -------
     Explorer
-        Its ``values`` are what the sliders say now.
+        Its ``schedule`` is what the knobs say now.
 
     Raises
     ------
     ValueError
-        When there is no slider, when a first value is outside its range, or when the caption is no sentence.
+        For a schedule without knobs, or one that never ends and no ``steps``; for a caption that is no sentence.
     """
-    if not ranges:
-        raise ValueError("at least one slider is needed: name=(lowest, highest, first value)")
-    sliders = {}
-    for name, (low, high, first) in ranges.items():
-        if not low <= first <= high or low == high:
-            raise ValueError(f"{name}: (lowest, highest, first value) = {(low, high, first)} are out of order")
-        sliders[name] = ipywidgets.FloatSlider(
-            first, min=low, max=high, step=(high - low) / 100, description=name, readout_format=".3g"
-        )
-    return Explorer(draw, caption, sliders)
+    opened = address(schedule, steps=steps, momentum=momentum, beside=beside, parabola=parabola, log=log)
+    n = _length(schedule, steps)
+    figure = _picture(schedule, n, momentum, beside, parabola, log)
+    return Explorer(schedule, opened, plots.drawn(figure, caption), caption)
+
+
+def address(
+    schedule: Schedule,
+    *,
+    steps: int | None = None,
+    momentum: float = 0.9,
+    beside: Schedule | None = None,
+    parabola: tuple[float, float] | None = None,
+    log: bool = False,
+) -> str:
+    """What stands after the ``#`` of the explorer's address: a link that opens it with this schedule.
+
+    Parameters
+    ----------
+    schedule, steps, momentum, beside, parabola, log
+        As in `explore`.
+
+    Raises
+    ------
+    ValueError
+        For a schedule without knobs, or one that never ends and no ``steps``.
+
+    Examples
+    --------
+    >>> from helpers.schedules import cosine, linear
+    >>> address(cosine(0.1, 500), beside=linear(0.2, 0.0, 500))
+    's=cosine&initial_lr=0.1&end_lr=0.0&momentum=0.9&n=500&vs=linear&vs.initial_lr=0.2&vs.end_lr=0.0&vs.momentum=0.9'
+    """
+    n = _length(schedule, steps)
+    if not 10 <= n <= 100_000:
+        raise ValueError(f"the explorer draws runs of 10 to 100000 updates, got {n}")
+    name, knobs = _knobs(schedule, n, momentum)
+    pairs: dict[str, Any] = {"s": name, **knobs, "n": n}
+    if beside is not None:
+        name, knobs = _knobs(beside, n, momentum)
+        pairs |= {"vs": name, **{f"vs.{knob}": value for knob, value in knobs.items()}}
+    if parabola is not None:
+        pairs |= {"below": "parabola", "curvature": parabola[0], "variance": parabola[1]}
+    if log:
+        pairs["log"] = True
+    return "&".join(f"{knob}={quote(_said(value), safe='')}" for knob, value in pairs.items())
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _length(schedule: Schedule, steps: int | None) -> int:
+    if steps is None and schedule.steps == math.inf:
+        raise ValueError(f"{short(schedule)} never ends: say how many updates to draw, steps=...")
+    return int(schedule.steps) if steps is None else steps
+
+
+_OF_THE_RUN = {"total_steps", "stable_steps"}  # they follow from the length of the run
+
+
+def _knobs(schedule: Schedule, n: int, momentum: float) -> tuple[str, dict[str, Any]]:
+    """The entry of the explorer's catalogue for a schedule, and where its knobs stand."""
+    name, given = schedule.name, dict(schedule.arguments)
+    match name:
+        case "then":
+            name, given = _after_warmup(schedule)
+        case "piecewise_constant":
+            given = _drops(schedule)
+        case "cyclic":
+            given["step_size_down"] = given["step_size_down"] or given["step_size_up"]
+        case "with_momentum" | "scaled" | "momentum_of" | "warmup":
+            raise ValueError(f"the explorer has no knobs for {short(schedule)}")
+    if schedule.steps not in (n, math.inf) and name != "tabulated":
+        raise ValueError(f"{short(schedule)} has {schedule.steps} steps, and the run {n}")
+    pair = given.pop("momentum", None)
+    carries = name in ("one_cycle", "one_cycle_torch", "cyclic")
+    ends_with_the_run = {"linear": "steps", "rex": "steps", "cosine": "decay_steps", "polynomial": "decay_steps"}
+    left_out = _OF_THE_RUN | {ends_with_the_run.get(name, ""), "steps" if name == "lr_range_test" else ""}
+    knobs = {knob: value for knob, value in given.items() if knob not in left_out}
+    if isinstance(knobs.get("pct_start"), int):
+        knobs["pct_start"] = knobs["pct_start"] / n
+    if carries:
+        knobs["cycle"] = pair is not None
+    return name, {**knobs, **({"low": pair[0], "high": pair[1]} if pair else {"momentum": momentum})}
+
+
+def _after_warmup(schedule: Schedule) -> tuple[str, dict[str, Any]]:
+    first, second = schedule.arguments["first"], schedule.arguments["second"]
+    peak = {"linear": "initial_lr", "cosine": "initial_lr"}.get(second.name, "")
+    fits = peak and first.name == "warmup" and schedule.arguments["at"] == first.steps
+    if not fits or second.arguments[peak] != first.arguments["end_lr"]:
+        raise ValueError(f"the explorer has knobs for a warmup and a decay from its end, not for {short(schedule)}")
+    rise = {"max_lr": first.arguments["end_lr"], "warmup_steps": int(first.steps)}
+    return f"warmup_{second.name}", {
+        **rise,
+        "start_lr": first.arguments["start_lr"],
+        "end_lr": second.arguments["end_lr"],
+    }
+
+
+def _drops(schedule: Schedule) -> dict[str, Any]:
+    boundaries, values = schedule.arguments["boundaries"], schedule.arguments["values"]
+    factors = [later / earlier for earlier, later in itertools.pairwise(values) if earlier]
+    if not 1 <= len(boundaries) <= 2 or len(factors) < len(boundaries) or not np.allclose(factors, factors[0], 1e-9):
+        raise ValueError(f"the explorer has knobs for one or two drops by one factor, not for {short(schedule)}")
+    times = float(f"{factors[0]:.9g}")
+    return {"initial_lr": values[0], "times": times, "first_drop": boundaries[0], "second_drop": boundaries[-1]}
+
+
+def _picture(
+    schedule: Schedule,
+    n: int,
+    momentum: float,
+    beside: Schedule | None,
+    parabola: tuple[float, float] | None,
+    log: bool,
+) -> Figure:
+    """What the explorer draws at first, for pages where nothing runs."""
+    k, drawn = np.arange(n), [schedule, *([beside] if beside is not None else [])]
+    moving = any(one.momentum is not None for one in drawn)
+    momenta = [(one.momentum or constant(momentum))(k) for one in drawn]
+    figure, axes = plots.panels(1 + moving + (parabola is not None))
+    rates, *others = axes
+    with mpl.rc_context(plots.STYLE):
+        for one, beta in zip(drawn, momenta, strict=True):
+            rates.plot(k, one(k), label=one.name.replace("_", " "))
+            if moving:
+                others[0].plot(k, beta)
+            if parabola is not None:
+                curvature, variance = parabola
+                moments = theory.second_moments(one(k), curvature, variance, momentum=beta)
+                others[-1].plot(np.minimum(curvature / 2 * moments, 1e6))
+        rates.set(xlabel="updates made, k", ylabel="learning rate", yscale="log" if log else "linear")
+        if beside is not None:
+            rates.legend(fontsize=9)
+        if moving:
+            others[0].set(xlabel="updates made, k", ylabel="momentum")
+        if parabola is not None:
+            others[-1].set(xlabel="updates made, k", ylabel="mean loss on the parabola", yscale="log")
+    return figure
+
+
+# ---------------------------------------------------------------------------------- recorded races
+_ENTRIES = {  # arm of a recorded race -> entry of the explorer
+    "constant": "constant",
+    "constant, tail averaged": "constant",
+    "steps x 0.1": "piecewise_constant",
+    "line": "linear",
+    "cosine": "cosine",
+    "1cycle, peak at 30 %": "one_cycle",
+    "1cycle, three phases": "one_cycle",
+}
+_NAMES = {"line": "linear decay", "steps x 0.1": "two drops to a tenth"}
+
+
+def measured() -> list[dict[str, Any]]:
+    """What the recorded races say of the explorer's schedules: plain data, as it stands in the page.
+
+    Returns
+    -------
+    list of dict
+        For each race a ``workload`` sentence and ``rows``: entry, arm, epochs, seeds, test ``error`` in %,
+        ``difference`` to linear decay in points with its 95 % ``margin`` (None for linear decay itself).
+    """
+    from .races import recorded
+
+    found = []
+    for name in sorted(recorded.EXPERIMENTS):
+        if (recorded.RESULTS / f"{name}.json").exists():
+            record = recorded.load(name)
+            title, source = record.provenance["title"], record.race.source
+            rows = [
+                _row(row, record.race.reference)
+                for row in record.race.summary().to_dict("records")
+                if row["arm"] in _ENTRIES
+            ]
+            found.append(
+                {
+                    "workload": f"{title.replace(', in Keras', '')}; {source}; {record.provenance['framework']}",
+                    "rows": rows,
+                }
+            )
+    return found
+
+
+def _row(row: dict[str, Any], reference: str) -> dict[str, Any]:
+    is_reference = row["arm"] == reference
+    return {
+        "entry": _ENTRIES[row["arm"]],
+        "arm": _NAMES.get(row["arm"], row["arm"]),
+        "epochs": row["budget"],
+        "seeds": row["n"],
+        "error": round(row["error"], 2),
+        "difference": None if is_reference else round(row["difference"], 2),
+        "margin": None if is_reference else round(row["difference_half_width"], 2),
+    }
+
+
+def with_results(page: str) -> str:
+    """The page with the results of the recorded races as they are now."""
+    lines = ",\n".join(json.dumps(one) for one in measured())
+    block = f'<script id="results-of-races">\nconst MEASURED = [\n{lines}\n];\n</script>'
+    return re.sub(r'<script id="results-of-races">.*?</script>', lambda _: block, page, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Run ``python -m helpers.explorer``."""
+    written = with_results(PAGE.read_text(encoding="utf-8"))
+    part = PAGE.with_suffix(f".{os.getpid()}.part")
+    part.write_text(written, encoding="utf-8")
+    os.replace(part, PAGE)
+    print(f"{PAGE.name}: {len(written.encode()) / 1000:.0f} kB, with the results of {len(measured())} recorded races")
+
+
+if __name__ == "__main__":
+    main()

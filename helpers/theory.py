@@ -219,10 +219,19 @@ def noise_floor(lr: ArrayLike, curvature: ArrayLike, variance: ArrayLike = 1.0, 
     return floor
 
 
-def second_moments(rates: ArrayLike, curvature: ArrayLike, variance: ArrayLike = 1.0, start: ArrayLike = 1.0) -> Array:
+def second_moments(
+    rates: ArrayLike,
+    curvature: ArrayLike,
+    variance: ArrayLike = 1.0,
+    start: ArrayLike = 1.0,
+    *,
+    momentum: ArrayLike = 0.0,
+) -> Array:
     """Mean of x**2 before every update of SGD on a noisy parabola, and after the last, exactly: no simulation.
 
-    ``V = (1 - lr h)**2 V + lr**2 s`` with V = mean of x**2, h = curvature, s = variance.
+    Without momentum ``V = (1 - lr h)**2 V + lr**2 s`` with V = mean of x**2, h = curvature, s = variance. With
+    momentum, as PyTorch has it, the velocity is ``v = momentum * v + g`` and ``x -= lr * v``: the means of x**2, x v
+    and v**2 follow from those of the update before.
 
     Parameters
     ----------
@@ -231,6 +240,8 @@ def second_moments(rates: ArrayLike, curvature: ArrayLike, variance: ArrayLike =
     curvature, variance, start : float or array_like
         Second derivative of the loss, above 0; variance of the gradient noise; mean of x**2 before update 0. They
         broadcast against the rates of one update, shape (...).
+    momentum : float or array_like, shape (T,)
+        One for all updates, or one for each.
 
     Returns
     -------
@@ -241,17 +252,36 @@ def second_moments(rates: ArrayLike, curvature: ArrayLike, variance: ArrayLike =
     --------
     >>> second_moments([1.0, 0.5], curvature=1.0).tolist()
     [1.0, 1.0, 0.5]
+    >>> round(float(second_moments([0.05] * 2000, 1.0, momentum=0.9)[-1]), 3)  # the floor that `noise_floor` gives
+    0.253
     """
     lr = _rates("rates", rates)
     _above_zero(curvature=curvature)
     h, s, first = (np.asarray(value, dtype=np.float64) for value in (curvature, variance, start))
     moment = np.broadcast_to(first, np.broadcast_shapes(lr.shape[:-1], h.shape, s.shape, first.shape))
-    moments = [moment]
-    with np.errstate(over="ignore"):  # too large a rate: infinite, as it should be
+    betas = np.broadcast_to(np.asarray(momentum, dtype=np.float64), lr.shape[-1:])
+    for beta in np.unique(betas):
+        _check_momentum(float(beta))
+    with np.errstate(over="ignore", invalid="ignore"):  # too large a rate: infinite, as it should be
+        if betas.any():
+            return _moments_with_velocity(lr, h, s, moment, betas)
+        moments = [moment]
         for k in range(lr.shape[-1]):
             rate = lr[..., k]
             moment = (1 - rate * h) ** 2 * moment + rate**2 * s
             moments.append(moment)
+    return np.stack(moments, axis=-1)
+
+
+def _moments_with_velocity(lr: Array, h: Array, s: Array, moment: Array, betas: Array) -> Array:
+    moments, mixed, velocity = [moment], np.zeros_like(moment), np.zeros_like(moment)
+    for k, beta in enumerate(betas):
+        rate = lr[..., k]
+        velocity = beta**2 * velocity + 2 * beta * h * mixed + h**2 * moment + s
+        push = beta * mixed + h * moment  # mean of x times the new velocity
+        moment = moment - 2 * rate * push + rate**2 * velocity
+        mixed = push - rate * velocity
+        moments.append(moment)
     return np.stack(moments, axis=-1)
 
 

@@ -124,6 +124,22 @@ def test_second_moments_are_those_of_a_simulation() -> None:
     assert theory.second_moments(rates, 0.5, 1.5**2, start=4.0)[-1] == pytest.approx(np.mean(x**2), rel=1e-2)
 
 
+def test_second_moments_with_momentum_are_those_of_a_simulation() -> None:
+    rng, plan = np.random.default_rng(2), schedules.one_cycle(0.6, 30)
+    rates, betas = plan(np.arange(30)), plan.momentum(np.arange(30))
+    x, velocity = np.full(400_000, 2.0), np.zeros(400_000)
+    for rate, beta in zip(rates, betas, strict=True):  # as torch.optim.SGD does
+        velocity = beta * velocity + 0.5 * x + 1.5 * rng.standard_normal(len(x))
+        x = x - rate * velocity
+    moments = theory.second_moments(rates, 0.5, 1.5**2, start=4.0, momentum=betas)
+    assert moments[-1] == pytest.approx(np.mean(x**2), rel=1e-2)
+
+
+def test_second_moments_without_noise_are_the_path_itself() -> None:
+    path = theory.descend(np.full(60, 0.3), 1.0, momentum=0.9)
+    np.testing.assert_allclose(theory.second_moments(np.full(60, 0.3), 1.0, 0.0, momentum=0.9), path**2, atol=1e-12)
+
+
 @quick
 @given(h=st.floats(0.2, 4), s=st.floats(0.1, 5), start=st.floats(0.1, 20))
 def test_no_greedy_step_beats_the_optimal_inverse_time(h: float, s: float, start: float) -> None:
