@@ -130,11 +130,16 @@ def test_the_dev_container_and_binder_have_a_supported_python_and_the_same_packa
     assert own == "-e ."
 
 
-def test_every_hook_is_a_tool_of_the_environment() -> None:
+def test_every_hook_is_a_tool_of_the_environment_or_brings_its_own_pinned() -> None:
     (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
     assert local["repo"] == "local"
     needed = (ROOT / "requirements.txt").read_text("utf-8")
     for hook in local["hooks"]:
+        if hook["language"] == "python":
+            (tool,) = hook["additional_dependencies"]
+            assert re.fullmatch(hook["entry"].split()[0] + r"==\d+\.\d+\.\d+", tool)
+            continue
+        assert hook["language"] == "system"
         module = re.match(r"python -m (\w+)", hook["entry"])[1]
         assert re.search(rf"^{module}[=>]", needed, re.MULTILINE), hook["id"]
         named = re.findall(r"tests/\w+\.py", hook["entry"])
