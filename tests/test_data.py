@@ -209,7 +209,10 @@ def test_an_unusable_folder_is_a_sentence(folder, small, monkeypatch, capsys) ->
     assert data.load("cifar10", download=False).name == "digits_rgb"
 
 
-@pytest.mark.skipif(not os.environ.get("COURSE_DATA"), reason="needs COURSE_DATA with the real data sets")
+REAL = [Path(os.environ.get("COURSE_DATA", "nowhere")) / f"{name}.npz" for name in ("mnist", "cifar10")]
+
+
+@pytest.mark.skipif(not all(path.exists() for path in REAL), reason="needs COURSE_DATA with the real data sets")
 def test_the_real_data_sets_are_recognised() -> None:
     mnist = data.load("mnist", download=False)
     assert (mnist.source, mnist.x_train.shape, mnist.y_train[:5].tolist()) == (

@@ -153,7 +153,10 @@ def sources() -> Iterator[tuple[str, str]]:
 
 
 def without_encoding(source: str) -> list[int]:
-    """Lines that read or write text in whatever encoding the system has; on Windows that is not UTF-8."""
+    """Lines that read or write files in whatever encoding the system has; on Windows that is not UTF-8.
+
+    (What a child process prints is another matter: it and its parent both go by the system.)
+    """
     found = []
     for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
