@@ -50,9 +50,9 @@ def pip(*arguments: object) -> None:
 def set_up() -> None:
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         sys.exit(f"The course needs Python 3.11, 3.12 or 3.13; this is {sys.version.split()[0]}.")
-    wanted = "\n".join([sys.version, str(HERE), REQUIREMENTS.read_text(), CONSTRAINTS.read_text()])
+    wanted = "\n".join([sys.version, str(HERE), REQUIREMENTS.read_text("utf-8"), CONSTRAINTS.read_text("utf-8")])
     stamp = VENV / "course-stamp"  # what the environment was made for: installed again only when that changes
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if PYTHON.exists() and stamp.exists() and stamp.read_text("utf-8") == wanted:
         return
     print(f"[1/3] environment in {VENV}", flush=True)
     without_pip = [] if importlib.util.find_spec("ensurepip") else ["--without-pip"]  # Debian without python3-venv
@@ -68,7 +68,7 @@ def set_up() -> None:
     pip("-r", REQUIREMENTS)
     pip("--no-deps", "--no-build-isolation", "-e", HERE)  # `import helpers` from every notebook and editor
     run(PYTHON, "-m", "jupyter", "labextension", "disable", "--level=sys_prefix", NEWS, stderr=subprocess.DEVNULL)
-    stamp.write_text(wanted)
+    stamp.write_text(wanted, "utf-8")
 
 
 def settings(what: str, how_much: str = "") -> dict[str, str]:

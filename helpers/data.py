@@ -301,6 +301,7 @@ def _write(name: str, arrays: dict[str, NDArray[Any]], source: str) -> Path:
                 part.close()
                 os.replace(part.name, path)
             except BaseException:
+                part.close()  # Windows removes no open file
                 Path(part.name).unlink(missing_ok=True)
                 raise
     except OSError as error:

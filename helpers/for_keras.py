@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 the authors of the learning-rate schedules course
+# SPDX-License-Identifier: MIT
 """Schedules in Keras 3, on any backend, with momentum that really moves and a record of what every update used.
 
 Made to be copied: this file and ``schedules.py``, nothing else. Version 2.0, MIT licence, from the project

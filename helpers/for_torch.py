@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 the authors of the learning-rate schedules course
+# SPDX-License-Identifier: MIT
 """Schedules in PyTorch: learning rate, momentum and any other number of an optimizer, and a check of what was used.
 
 Made to be copied: this file and ``schedules.py`` beside it, nothing else is needed. Version 2.0, MIT licence, from the

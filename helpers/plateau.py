@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 the authors of the learning-rate schedules course
+# SPDX-License-Identifier: MIT
 """Cut the learning rate when a metric stops improving: a rule that reacts, and so no schedule.
 
 A schedule is known before the run starts; this one remembers what it has seen. It stands apart for that reason.

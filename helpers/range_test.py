@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 the authors of the learning-rate schedules course
+# SPDX-License-Identifier: MIT
 """The LR range test around your own training loop: suggestions with their spread, and everything left as it was.
 
 Made to be copied: this file and ``schedules.py`` beside it, nothing else of the course. Version 2.0, MIT licence, from

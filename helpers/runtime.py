@@ -17,6 +17,7 @@ from typing import TypeVar
 __all__ = ["budget", "by_budget", "describe", "device", "environment", "frameworks", "now", "version"]
 
 BUDGETS = ("smoke", "cpu", "gpu")
+DEVICES = ("cuda", "mps", "cpu")
 T = TypeVar("T")
 
 
@@ -27,13 +28,14 @@ def frameworks() -> Iterator[None]:
     The one place where the backend is chosen. ``KERAS_BACKEND`` wins when it is set. Otherwise Keras runs on PyTorch
     where PyTorch has an NVIDIA card, and on TensorFlow where it has none: one environment cannot hold the CUDA
     libraries of both. TensorFlow is asked to take GPU memory as it needs it, so both frameworks fit on one card.
+    ``COURSE_DEVICE`` holds for Keras on PyTorch, too.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if "KERAS_BACKEND" not in os.environ:
-        import torch
-
-        os.environ["KERAS_BACKEND"] = "torch" if torch.cuda.is_available() else "tensorflow"
+        os.environ["KERAS_BACKEND"] = "torch" if device() == "cuda" else "tensorflow"
+    if os.environ.get("COURSE_DEVICE"):
+        os.environ.setdefault("KERAS_TORCH_DEVICE", device())
     with _quiet_stderr():
         yield
 
@@ -53,7 +55,15 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 def device() -> str:
-    """PyTorch's best device here: "cuda", "mps" or "cpu"."""
+    """PyTorch's device: ``COURSE_DEVICE`` when set, else the best there is here: "cuda", "mps" or "cpu".
+
+    Raises ``ValueError`` when ``COURSE_DEVICE`` is none of the three.
+    """
+    chosen = os.environ.get("COURSE_DEVICE")
+    if chosen:
+        if chosen not in DEVICES:
+            raise ValueError(f"COURSE_DEVICE must be one of {', '.join(DEVICES)}, got {chosen!r}")
+        return chosen
     import torch
 
     if torch.cuda.is_available():

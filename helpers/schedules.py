@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 the authors of the learning-rate schedules course
+# SPDX-License-Identifier: MIT
 """Learning-rate schedules as pure functions of the number of updates made. Needs NumPy only.
 
 Made to be copied: this file, and beside it ``for_torch.py`` or ``for_keras.py`` for your framework. Version 2.0, MIT

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LINES = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+LINES = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
 ADAPTERS = ["for_torch", "for_keras"]
 
 
@@ -24,9 +24,9 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def copied(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     """The name of a file, and a folder with it and the schedules."""
     for name in ("schedules", request.param):
-        (tmp_path / f"{name}.py").write_text((ROOT / "helpers" / f"{name}.py").read_text())
+        (tmp_path / f"{name}.py").write_text((ROOT / "helpers" / f"{name}.py").read_text("utf-8"), "utf-8")
     # this hides the installed package: the copies must not reach for it
-    (tmp_path / "helpers.py").write_text("raise ImportError('the copies must stand alone')")
+    (tmp_path / "helpers.py").write_text("raise ImportError('the copies must stand alone')", "utf-8")
     return request.param, tmp_path
 
 
@@ -56,7 +56,7 @@ def test_a_missing_numpy_is_named_and_not_taken_for_a_missing_package(copied: tu
 
 @pytest.mark.parametrize("name", ["schedules", *ADAPTERS, "range_test"])
 def test_the_header_says_what_a_copier_needs_to_know(name: str) -> None:
-    header = (ROOT / "helpers" / f"{name}.py").read_text().split('"""')[1]
-    version = re.search(r'^version = "(\d+\.\d+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    header = (ROOT / "helpers" / f"{name}.py").read_text("utf-8").split('"""')[1]
+    version = re.search(r'^version = "(\d+\.\d+)', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)[1]
     for fact in (f"Version {version}", "MIT", "Made to be copied", "newer", "schedules"):
         assert fact in header, fact

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 CORE = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
 EXTRAS = {
     extra: [Requirement(line) for line in lines] for extra, lines in PROJECT["project"]["optional-dependencies"].items()
@@ -34,7 +34,7 @@ BY_NAME = {
 
 
 def requirements(name: str) -> list[Requirement]:
-    lines = (line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines())
+    lines = (line.split("#")[0].strip() for line in (ROOT / name).read_text("utf-8").splitlines())
     return [Requirement(line) for line in lines if line]
 
 
@@ -102,7 +102,7 @@ def test_what_comes_along_is_pinned_too() -> None:
 
 
 def test_constraints_leave_pytorch_and_cuda_to_course_py() -> None:
-    text = (ROOT / "constraints.txt").read_text()
+    text = (ROOT / "constraints.txt").read_text("utf-8")
     assert not re.search(r"^(torch|nvidia|cuda|triton)", text, re.MULTILINE)
     assert "file:" not in text
     (torch,) = filter(is_torch, requirements("requirements.txt"))
@@ -110,7 +110,7 @@ def test_constraints_leave_pytorch_and_cuda_to_course_py() -> None:
 
 
 def test_conda_gets_the_same_packages() -> None:
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     assert set(environment) == {"name", "channels", "dependencies"}
     *conda, pip = environment["dependencies"]
     assert pip == {"pip": ["-c constraints.txt", "-r requirements.txt", "-e ."]}
@@ -128,7 +128,7 @@ def test_the_installed_versions_are_the_pinned_ones() -> None:
 
 def test_an_extra_that_the_readme_adds_to_the_course_brings_something() -> None:
     """One that does not sends people to type it for nothing."""
-    pages = "".join((ROOT / page).read_text() for page in ("README.md", ".github/CONTRIBUTING.md"))
+    pages = "".join((ROOT / page).read_text("utf-8") for page in ("README.md", ".github/CONTRIBUTING.md"))
     added = re.findall(r"-e \"?\.\[(\w+)\]", pages)
     assert added
     for extra in added:
@@ -140,7 +140,7 @@ def test_an_extra_that_the_readme_adds_to_the_course_brings_something() -> None:
     [("schedules", "NumPy", CORE), ("for_torch", "PyTorch", EXTRAS["torch"]), ("for_keras", "Keras", EXTRAS["keras"])],
 )
 def test_a_file_to_copy_and_its_extra_name_the_same_lowest_version(file: str, framework: str, wanted: list) -> None:
-    header = (ROOT / "helpers" / f"{file}.py").read_text().split("\n\n")[1]
+    header = (ROOT / "helpers" / f"{file}.py").read_text("utf-8").split("\n\n")[1]
     (lowest,) = re.findall(rf"{framework} ([\d.]+) or newer", header)
     assert [str(one.specifier) for one in wanted] == [f">={lowest}"]
 
@@ -150,7 +150,7 @@ def sources(*folders: str) -> Iterator[str]:
     """Every file of Python in the folders, and the code cells of every notebook."""
     for path in chain(*((ROOT / folder).rglob("*") for folder in folders)):
         if path.suffix == ".py":
-            yield path.read_text()
+            yield path.read_text("utf-8")
         elif path.suffix == ".ipynb" and ".ipynb_checkpoints" not in path.parts:
             cells = nbformat.read(path, as_version=4).cells
             yield "\n".join(cell.source for cell in cells if cell.cell_type == "code")
@@ -196,7 +196,7 @@ def test_what_is_declared_is_used(packages, extra: str, folders: list[str]) -> N
     [("schedules", set()), ("plateau", set()), ("for_torch", {"torch"}), ("for_keras", {"keras"})],
 )
 def test_a_file_to_copy_imports_numpy_and_its_framework(file: str, framework: set[str]) -> None:
-    assert imported((ROOT / "helpers" / f"{file}.py").read_text()) <= {"numpy", *framework}
+    assert imported((ROOT / "helpers" / f"{file}.py").read_text("utf-8")) <= {"numpy", *framework}
 
 
 # ------------------------------------------------------------------------------- the package

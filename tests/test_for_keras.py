@@ -505,7 +505,7 @@ def test_the_two_files_work_alone_and_their_example_runs(tmp_path) -> None:
     for name in ("schedules.py", "for_keras.py"):
         shutil.copy(helpers / name, tmp_path)
     example = for_keras.__doc__.partition("::\n")[2].partition("\n\nAssigning")[0]
-    (tmp_path / "example.py").write_text(textwrap.dedent(example))
+    (tmp_path / "example.py").write_text(textwrap.dedent(example), "utf-8")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "example.py"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -516,7 +516,7 @@ def test_a_missing_module_is_not_masked(tmp_path, monkeypatch) -> None:
     package = tmp_path / "copied_keras_adapter"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "schedules.py").write_text("import nowhere_to_be_found\n")
+    (package / "schedules.py").write_text("import nowhere_to_be_found\n", "utf-8")
     shutil.copy(for_keras.__file__, package)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):

@@ -5,7 +5,6 @@ import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -282,10 +281,10 @@ def test_a_result_is_kept_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
 def test_a_broken_or_foreign_file_is_set_aside(tmp_path, text: str) -> None:
     one = Trial(TASK, schedules.constant(0.1), 8, seed=0)
     path = tmp_path / f"{one.key}.json"
-    path.write_text(text)
+    path.write_text(text, "utf-8")
     assert Store(tmp_path).get(one) is None
     assert not path.exists()
-    assert path.with_suffix(".broken").read_text() == text
+    assert path.with_suffix(".broken").read_text("utf-8") == text
 
 
 def test_everything_that_matters_is_in_the_key() -> None:
@@ -348,7 +347,7 @@ def test_vmapped_runs_give_the_same_race_up_to_rounding(alone: Race, tmp_path, m
     pd.testing.assert_frame_equal(tuned[about], before[about])
     np.testing.assert_allclose(tuned.error, before.error, atol=1.0)
     np.testing.assert_allclose(tuned.loss, before.loss, rtol=1e-3)
-    specifications = [json.loads(path.read_text())["specification"] for path in tmp_path.glob("*.json")]
+    specifications = [json.loads(path.read_text("utf-8"))["specification"] for path in tmp_path.glob("*.json")]
     assert all(specification["vmapped"] for specification in specifications)
     monkeypatch.setattr(vmapped, "run", lambda stack: pytest.fail("trained again"))
     assert csv(race(ARMS, TASK, **SMALL, vmapped=True, store=tmp_path)) == csv(as_one)
@@ -448,7 +447,7 @@ race({{"constant": lambda n: schedules.constant(1.0), "line": lambda n: schedule
         wanted, deadline = len(before) + 4, time.monotonic() + 120
         while len(list(tmp_path.glob("*.json"))) < wanted and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
         now = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
         assert len(now) >= wanted

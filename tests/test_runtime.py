@@ -29,6 +29,15 @@ def test_the_budget_picks_the_value(monkeypatch) -> None:
     assert runtime.budget() == ("gpu" if runtime.device() == "cuda" else "cpu")
 
 
+def test_the_device_can_be_named(monkeypatch) -> None:
+    """Where the best one does not work: hosted Macs, say, show a GPU that has no memory."""
+    monkeypatch.setenv("COURSE_DEVICE", "cpu")
+    assert runtime.device() == "cpu"
+    monkeypatch.setenv("COURSE_DEVICE", "gpu")
+    with pytest.raises(ValueError, match="cuda, mps, cpu, got 'gpu'"):
+        runtime.device()
+
+
 FRAMEWORKS = "torch", "tensorflow", "keras", "jax"
 
 

@@ -16,11 +16,11 @@ import pytest
 from tests.notebook_tools import README_FIGURE, README_LESSON, pictures
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_course_py_is_small_and_needs_nothing() -> None:
-    source = (ROOT / "course.py").read_text()
+    source = (ROOT / "course.py").read_text("utf-8")
     assert len(source.splitlines()) <= 100
     imports = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE))
     assert imports <= sys.stdlib_module_names
@@ -57,7 +57,7 @@ def bootstrap(tmp_path, monkeypatch):
     spec.loader.exec_module(course)
     (tmp_path / "bin").mkdir()
     for name in ("requirements.txt", "constraints.txt"):
-        (tmp_path / name).write_text((ROOT / name).read_text())
+        (tmp_path / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
     monkeypatch.setattr(course, "VENV", tmp_path)
     monkeypatch.setattr(course, "PYTHON", tmp_path / "bin" / "python")
     monkeypatch.setattr(course, "REQUIREMENTS", tmp_path / "requirements.txt")
@@ -87,7 +87,7 @@ def test_it_installs_once_and_again_when_the_requirements_change(bootstrap) -> N
     assert all("constraints.txt" in command for command in (torch, rest, own))
     bootstrap.set_up()
     assert len(bootstrap.ran) == 5
-    bootstrap.CONSTRAINTS.write_text(bootstrap.CONSTRAINTS.read_text() + "# changed\n")
+    bootstrap.CONSTRAINTS.write_text(bootstrap.CONSTRAINTS.read_text("utf-8") + "# changed\n", "utf-8")
     bootstrap.set_up()
     assert len(bootstrap.ran) == 10
 
@@ -205,8 +205,8 @@ def test_what_runs(tested, tmp_path, arguments: list[str], expected: set[str]) -
     for folder in ("helpers", "tests", "notebooks"):
         (tmp_path / folder).mkdir()
     for name in ("pyproject.toml", "tests/conftest.py"):
-        (tmp_path / name).write_text((ROOT / name).read_text())
-    (tmp_path / "tests" / "test_toy.py").write_text(TOY_TESTS)
+        (tmp_path / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
+    (tmp_path / "tests" / "test_toy.py").write_text(TOY_TESTS, "utf-8")
     cells = [
         nbformat.v4.new_code_cell(line) for line in ("x = [0]", *["x += [len(x)]"] * 8, "assert x == list(range(9))")
     ]
@@ -232,7 +232,8 @@ def test_ctrl_c_waits_for_the_command_to_tidy_up(tmp_path) -> None:
     command.write_text(
         "import time\n"
         "try:\n    print('ready', flush=True)\n    time.sleep(60)\n"
-        "except KeyboardInterrupt:\n    time.sleep(1)\n    print('tidy', flush=True)\n    raise SystemExit(2)\n"
+        "except KeyboardInterrupt:\n    time.sleep(1)\n    print('tidy', flush=True)\n    raise SystemExit(2)\n",
+        "utf-8",
     )
     # a shell that starts the tests in the background has switched Ctrl-C off for all that it starts
     code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -251,8 +252,8 @@ def test_the_readme_names_the_commands_and_every_lesson() -> None:
         assert command in README
     for lesson in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"notebooks/{lesson.name}" in README
-    for page in (ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+    for page in (*ROOT.glob("*.md"), *(ROOT / ".github").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), target
 
 
@@ -265,7 +266,7 @@ def test_the_readme_says_how_long_a_lesson_takes(lesson: Path) -> None:
 
 def test_the_readme_figure_is_the_one_in_the_lesson() -> None:
     assert README_FIGURE.read_bytes() == pictures(nbformat.read(README_LESSON, as_version=4))[2]
-    assert str(README_FIGURE.relative_to(ROOT)) in README
+    assert README_FIGURE.relative_to(ROOT).as_posix() in README
 
 
 def test_code_and_notebooks_are_lint_free() -> None:
@@ -288,6 +289,6 @@ def test_only_the_agreed_files_are_at_the_top() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     assert listed.returncode == 0, listed.stderr
     top = {name.split("/")[0] for name in listed.stdout.splitlines()}
-    files = {"README.md", "LICENSE", "course.py", "environment.yml"}
+    files = {"README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "course.py", "environment.yml"}
     files |= {"requirements.txt", "constraints.txt", "pyproject.toml"}
     assert {name for name in top if not name.startswith(".")} == files | {"helpers", "notebooks", "tests"}

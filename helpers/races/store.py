@@ -40,7 +40,7 @@ class Store:
             return self._memory.get(trial.key)
         path = self.folder / f"{trial.key}.json"
         try:
-            kept = json.loads(path.read_text())
+            kept = json.loads(path.read_text("utf-8"))
             if kept["specification"] != json.loads(json.dumps(trial.specification)):
                 raise ValueError("another specification")
             result = Result.from_dict(kept["result"])
@@ -57,5 +57,7 @@ class Store:
         if self.folder is not None:
             path = self.folder / f"{trial.key}.json"
             part = path.with_name(f"{path.name}.{os.getpid()}.part")
-            part.write_text(json.dumps({"specification": trial.specification, "result": result.to_dict()}, indent=1))
+            part.write_text(
+                json.dumps({"specification": trial.specification, "result": result.to_dict()}, indent=1), "utf-8"
+            )
             os.replace(part, path)
