@@ -69,8 +69,6 @@ SIZES = st.floats(0.01, 10)
 PHASES = st.tuples(st.integers(9, 60), st.integers(2, 30)).filter(lambda phases: 2 * phases[1] < phases[0])
 FALLS = st.tuples(st.integers(4, 60), st.integers(1, 58)).filter(lambda fall: fall[1] <= fall[0] - 2)
 DRAWN = {
-    "floor_by_hand": st.tuples(st.floats(0.001, 1.9), RATES, RATES).map(lambda c: (c[0] / c[1], *c[1:])),
-    "line_by_hand": st.tuples(RATES, RATES, STEPS),
     "is_reached": st.tuples(sorted_lists(st.integers(1, 60)), st.integers(1, 80)),
     "steepest_rate": range_tests(),
     "triangle_by_hand": rising(RATES, RATES, st.integers(1, 30)),

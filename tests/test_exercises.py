@@ -8,7 +8,7 @@ import torch
 from helpers import for_keras, schedules
 from helpers.exercises import LESSONS, Verdict, check
 from helpers.exercises.diagnosis import diagnose
-from helpers.exercises.kinds import Exercise, Mistake, Numbers
+from helpers.exercises.kinds import CurveFunction, Exercise, Mistake, Numbers
 
 ALL = [exercise for exercises in LESSONS.values() for exercise in exercises]
 MISTAKES = [(exercise, mistake) for exercise in ALL for mistake in exercise.mistakes]
@@ -88,8 +88,12 @@ def accumulated(optimizer):
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, epochs=3, steps_per_epoch=117)
 
 
-def loop(optimizer, scheduler, updates):
-    for _ in range(updates):
+def loop(model, optimizer, scheduler, batches):
+    """Four batches' mean loss at once, instead of four gradients."""
+    for first in range(0, len(batches), 4):
+        losses = [model(batch).mean() for batch in batches[first : first + 4]]
+        optimizer.zero_grad()
+        torch.stack(losses).mean().backward()
         optimizer.step()
         scheduler.step()
 
@@ -162,19 +166,21 @@ RIGHT = {
     "refutation": "B",
     "design_game": schedules.exponential(1.0, 0.033, 300),
     "largest_stable_rate": 0.1,
-    "updates_until_one_percent": 241,
-    "floor_by_hand": lambda lr, curvature, variance: lr * variance / (curvature * (2 - lr * curvature)),
+    "nesterov_in_torch": lambda parameters: torch.optim.SGD(
+        [{"params": parameters, "lr": 0.9 * 3.8 / 56}], lr=1.0, momentum=0.9, nesterov=True
+    ),
     "best_inverse_time": schedules.inverse_time(1 / 6, 1.0, 3),
     "ruled_out": "c",
+    "larger_batch": ("same", [0.50, 0.52, 0.48], [0.51, 0.50, 0.49]),
     "updates_of_a_run": np.int64(1170),
     "last_value": 1e-4,
     "linear_run": ARun(),
     "forgotten_line": " C ",
     "updates_and_last_k": [1940, 1939],
-    "line_by_hand": lambda k, start, end, steps: start + (end - start) * min(k / steps, 1),
     "after_the_end": (0, 0.4),
-    "accumulated_updates": 1000,
-    "order_of_two_calls": loop,
+    "accumulating_loop": loop,
+    "keras_line": keras.optimizers.SGD(keras.optimizers.schedules.PolynomialDecay(0.2, 3 * 40, 0.0), momentum=0.9),
+    "second_fit": ("same", [5.1, 5.3, 5.2], [5.1, 5.3, 5.2]),
     "drops_of_a_paper": lambda optimizer: torch.optim.lr_scheduler.MultiStepLR(optimizer, [234, 468, 624], gamma=1 / 5),
     "for_keras_boundaries": [157, 394],
     "is_reached": lambda boundaries, steps: boundaries[-1] <= steps - 1,
@@ -236,6 +242,16 @@ def test_a_function_that_is_wrong_in_a_corner_is_shown_the_corner() -> None:
     assert "step_before=0.01, step=0.029" in verdict.message
 
 
+LINE = CurveFunction(
+    *("line", "A straight line, end-exclusive, then held.", "Right."),
+    parameters=("start", "end", "steps"),
+    reference=schedules.linear,
+    cases=((0.1, 0.0, 10), (1.0, 0.0, 2)),
+    steps=lambda start, end, steps: steps,
+    mistakes=(),
+)
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
@@ -246,7 +262,7 @@ def test_a_function_that_is_wrong_in_a_corner_is_shown_the_corner() -> None:
     ],
 )
 def test_a_curve_is_described(answer, says: str) -> None:
-    assert says in check.line_by_hand(answer).message
+    assert says in LINE(answer).message
 
 
 def test_the_peak_one_step_early_is_explained() -> None:
@@ -297,3 +313,34 @@ def test_a_scheduler_is_run_and_not_read() -> None:
     short = check.accumulated(lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=100))
     assert "refuses to go on after 101 of 351 updates" in short.message
     assert "a scheduler of torch" in check.accumulated(lambda optimizer: optimizer).message
+
+
+def test_an_optimizer_is_judged_by_where_it_walks() -> None:
+    def made(optimizer, **options):
+        return check.nesterov_in_torch(lambda parameters: optimizer(parameters, **options)).message
+
+    assert "it diverges" in made(torch.optim.SGD, lr=1.0)
+    assert "it is stable, but update 0 takes it to (0.99" in made(torch.optim.SGD, lr=0.01, momentum=0.9)
+    assert "an optimizer of torch.optim is asked for" in check.nesterov_in_torch(lambda parameters: parameters).message
+
+
+def test_an_accumulating_loop_is_watched_at_each_update() -> None:
+    def summed(model, optimizer, scheduler, batches):
+        for first in range(0, 12, 4):
+            optimizer.zero_grad()
+            sum(2 * model(batch).mean() for batch in batches[first : first + 4]).backward()
+            optimizer.step()
+            scheduler.step()
+
+    assert check.accumulating_loop(summed).message == "update 0 should use the gradient 2.5, it used 20"
+    once = check.accumulating_loop(lambda model, optimizer, scheduler, batches: optimizer.step())
+    assert once.message == "12 batches are 3 updates of 4, your loop made 1"
+
+
+def test_a_keras_schedule_is_held_against_a_real_fit() -> None:
+    decay = keras.optimizers.schedules.PolynomialDecay(0.2, 120, 0.0)
+    assert "give it to an optimizer" in check.keras_line(decay).message
+    assert "it never moves" in check.keras_line(keras.optimizers.SGD(0.2)).message
+    used = RIGHT["keras_line"]
+    check.keras_line(used)
+    assert not used.built, "the answer itself is left as it was"

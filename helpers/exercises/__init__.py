@@ -8,8 +8,9 @@
 >>> bool(check.updates_of_a_run(1170))
 True
 
-Each lesson's exercises are in a file of their own; `kinds` holds what they are made of, `diagnosis` turns a wrong curve
-into a sentence. Solutions are notebooks, in ``notebooks/solutions``.
+Each lesson's exercises are in a file of their own. What they are made of is in `kinds` (answers on paper), `practice`
+(answers that are used) and `native` (answers in a framework's own words); `diagnosis` turns a wrong curve into a
+sentence. Solutions are notebooks, in ``notebooks/solutions``.
 """
 
 from __future__ import annotations

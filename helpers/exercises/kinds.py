@@ -1,4 +1,4 @@
-"""What exercises on paper are made of: numbers, a choice, a function, a curve. What is run is in `practice`.
+"""What exercises on paper are made of: numbers, a choice, a function, a curve. What is run: `practice`, `native`.
 
 Every kind knows the right answer and some typical wrong ones (`Mistake`), each with the sentence that helps. Any other
 answer is compared with the right one, and the difference is described. Whatever an answer does, a check never raises.

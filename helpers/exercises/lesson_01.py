@@ -1,13 +1,26 @@
-"""Lesson 01, why it moves: the stability limit, the price of one rate, the noise floor, the best 1/t, Robbins-Monro."""
+"""Lesson 01, why it moves: the limit, the same in PyTorch, the best 1/t, Robbins-Monro, a larger batch, predicted."""
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 from ..schedules import inverse_time
-from ..theory import noise_floor, optimal_inverse_time
-from .kinds import Choice, Exercise, Function, Mistake, Numbers
-from .practice import ScheduleAnswer
+from ..theory import optimal_inverse_time, stability_limit
+from .kinds import Choice, Exercise, Mistake, Numbers
+from .native import Walk
+from .practice import Prediction, ScheduleAnswer
+
+
+def _sgd(lr: float, *, nesterov: bool = True) -> Any:
+    """A function that makes PyTorch's SGD, with momentum 0.9."""
+
+    def make(parameters: Any) -> Any:
+        import torch
+
+        return torch.optim.SGD(parameters, lr=lr, momentum=0.9, nesterov=nesterov)
+
+    return make
+
 
 EXERCISES: tuple[Exercise, ...] = (
     Numbers(
@@ -24,49 +37,33 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake(2 * 3 / 24.5, "the mean curvature decides nothing: each direction has a limit of its own"),
         ),
     ),
-    Numbers(
-        "updates_until_one_percent",
-        "Curvatures 1 and 0.01, rate 1.9: updates until the error in the flat direction is below 1 %?",
-        "(1 - 0.019)^k < 0.01 first at k = 241, while the steep direction needs 44: that is the price of one rate.",
-        expected=math.ceil(math.log(0.01) / math.log(1 - 0.019)),
-        mistakes=(
-            Mistake(240, "after 240 updates it is 1.002 %: updates come whole, round up"),
-            Mistake(math.log(0.01) / math.log(1 - 0.019), "updates come whole: round up"),
-            Mistake(44, "that is the steep direction: (1 - 1.9)^k. The flat one shrinks by 1 - 0.019 each time"),
-            Mistake(459, "that is rate 1.0: here it is 1.9, so an update removes 1.9 %"),
-        ),
-    ),
-    Function(
-        "floor_by_hand",
-        "floor(lr, curvature, variance): the mean of x**2 at which SGD settles on a noisy parabola.",
-        "lr * variance / (curvature * (2 - lr * curvature)): for small rates proportional to the rate.",
-        parameters=("lr", "curvature", "variance"),
-        reference=noise_floor,
-        cases=(
-            (0.1, 1.0, 1.0),
-            (0.5, 1.0, 1.0),
-            (0.1, 2.0, 1.0),
-            (0.1, 1.0, 4.0),
-            (0.1, 0.5, 1.0),
-            (0.5, 2.0, 3.0),
-            (0.9, 2.0, 0.5),
-            (1.5, 1.0, 2.0),
-            (0.01, 0.5, 0.25),
-            (0.001, 20.0, 8.0),
-            (0.0001, 1000.0, 100.0),
-        ),
+    Walk(
+        "nesterov_in_torch",
+        "Curvatures 0.5, 4 and 20: make(parameters) returns torch.optim.SGD with Nesterov momentum 0.9, at 90 % of the "
+        "largest rate that is stable.",
+        "0.9 * 2 (1 + 0.9) / ((1 + 2 * 0.9) * 20) = 0.061: with heavy-ball momentum it could have been 0.171.",
+        expected=_sgd(0.9 * stability_limit(20.0, momentum=0.9, nesterov=True)),
+        curvatures=(0.5, 4.0, 20.0),
         mistakes=(
             Mistake(
-                lambda lr, h, s: lr * s / (2 * h), "that is the limit for small rates: the exact one has 2 - lr * h"
-            ),
-            Mistake(lambda lr, h, s: lr * s / (2 - lr * h), "the curvature is missing below: V = (1 - lr h)^2 V + ..."),
-            Mistake(
-                lambda lr, h, s: lr * h * s / (2 - lr * h),
-                "that is for noise in the *target*; here the gradient itself is off by the noise",
+                _sgd(0.9 * stability_limit(20.0, momentum=0.9)),
+                "it diverges: that is 90 % of the limit of heavy-ball momentum, and Nesterov's is lower",
             ),
             Mistake(
-                lambda lr, h, s: lr * s / (2 * (2 - lr * h)),
-                "that is the mean *loss*, curvature / 2 times the answer: the mean of x**2 is asked for",
+                _sgd(0.9 * stability_limit(20.0, momentum=0.9, nesterov=True), nesterov=False),
+                "the rate is right, but this is heavy-ball momentum: nesterov=True is missing",
+            ),
+            Mistake(
+                _sgd(0.9 * stability_limit(20.0)),
+                "it diverges: 2 / 20 is the limit without momentum, Nesterov's is lower",
+            ),
+            Mistake(
+                _sgd(0.9 * stability_limit(0.5, momentum=0.9, nesterov=True)),
+                "it diverges: that is for the curvature 0.5, and the steepest direction decides",
+            ),
+            Mistake(
+                _sgd(stability_limit(20.0, momentum=0.9, nesterov=True)),
+                "that is the limit itself, where the walk neither dies out nor grows; 90 % of it is asked for",
             ),
         ),
     ),
@@ -97,6 +94,19 @@ EXERCISES: tuple[Exercise, ...] = (
                 "b", "its sum is finite, but so is that of *any* 1,000 rates: the condition is about infinite runs"
             ),
             Mistake("d", "both are 1,000 numbers that can be continued either way: the conditions are about the tail"),
+        ),
+    ),
+    Prediction(
+        "larger_batch",
+        "A quarter of the learning rate, or a batch four times as large: the mean loss in the end, by seed.",
+        "The floor is proportional to the rate times the noise's variance, and each quarters the product. The price "
+        "differs: from then on every update of the second run needs four times as many examples.",
+        expected="same",
+        example=([0.50, 0.51, 0.49], [0.51, 0.49, 0.50]),
+        unit="",
+        mistakes=(
+            Mistake(("lower",), "How does the floor depend on the rate, and how on the variance of the noise?"),
+            Mistake(("higher",), "The rate stays high, but what is left of the noise? Put both into the formula"),
         ),
     ),
 )

@@ -1,29 +1,33 @@
-"""Lesson 02, steps and epochs: counting, the two ways to end, accumulation, and the order of two calls."""
+"""Lesson 02, steps and epochs: counting, after the end, a loop of PyTorch's, a line of Keras', a second fit."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..schedules import linear
-from .kinds import CurveFunction, Exercise, Mistake, Numbers
-from .practice import Loop
+from .kinds import Exercise, Mistake, Numbers
+from .native import AccumulatingLoop, KerasRates
+from .practice import Prediction
 
 
-def _scheduler_first(optimizer: Any, scheduler: Any, updates: int) -> None:
-    for _ in range(updates):
-        scheduler.step()
-        optimizer.step()
+def _loop(per_batch: str = "", before: str = "", after: str = "uz", share: float = 0.25) -> Any:
+    """A loop over batches that makes these calls: u(pdate of the schedule), z(ero the gradients), s(tep)."""
+
+    def loop(model: Any, optimizer: Any, scheduler: Any, batches: Any) -> None:
+        calls = {"u": scheduler.step, "z": optimizer.zero_grad, "s": optimizer.step}
+        for number, batch in enumerate(batches, start=1):
+            (share * model(batch).mean()).backward()
+            whole = before + "s" + after if number % 4 == 0 else ""
+            for letter in per_batch + whole:
+                calls[letter]()
+
+    return loop
 
 
-def _no_scheduler(optimizer: Any, scheduler: Any, updates: int) -> None:
-    for _ in range(updates):
-        optimizer.step()
-
-
-def _one_too_many(optimizer: Any, scheduler: Any, updates: int) -> None:
-    for _ in range(updates + 1):
+def _update_of_each_batch(model: Any, optimizer: Any, scheduler: Any, batches: Any) -> None:
+    for batch in batches:
+        optimizer.zero_grad()
+        model(batch).mean().backward()
         optimizer.step()
         scheduler.step()
 
@@ -40,48 +44,6 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake((97, 96), "that is one epoch"),
         ),
     ),
-    CurveFunction(
-        "line_by_hand",
-        "line(k, start, end, steps): end-exclusive, then held, as in this course.",
-        "k / steps, clipped at 1: that is np.linspace(endpoint=False), then held.",
-        parameters=("start", "end", "steps"),
-        reference=linear,
-        cases=(
-            (0.1, 0.0, 10),
-            (1.0, 0.0, 2),
-            (0.0, 0.1, 4),
-            (0.4, 0.1, 3),
-            (0.1, 0.1, 5),
-            (0.01, 1.0, 7),
-            (0.0, 0.0, 6),
-            (1.0, 0.01, 25),
-            (0.5, 0.0, 100),
-            (3.0, 0.3, 365),
-        ),
-        steps=lambda start, end, steps: steps,
-        mistakes=(
-            Mistake(
-                lambda k, start, end, steps: start + (end - start) * np.minimum(k / (steps - 1), 1),
-                "you divided by steps - 1: that is end-inclusive, the last update would already use the end value",
-            ),
-            Mistake(
-                lambda k, start, end, steps: start + (end - start) * k / steps,
-                "right inside the run, but after the end the line goes on: hold the end value",
-            ),
-            Mistake(
-                lambda k, start, end, steps: np.where(k < steps, start + (end - start) * k / steps, start),
-                "after the end it jumps back to the start: hold the end value",
-            ),
-            Mistake(
-                lambda k, start, end, steps: end + (start - end) * np.minimum(k / steps, 1),
-                "that runs from end to start",
-            ),
-            Mistake(
-                lambda k, start, end, steps: start + (end - start) * np.minimum((k + 1) / steps, 1),
-                "one step ahead: the first update, k = 0, uses start itself",
-            ),
-        ),
-    ),
     Numbers(
         "after_the_end",
         "cosine(0.4, 1000) at k = 2000: (in this course, in torch's CosineAnnealingLR).",
@@ -93,28 +55,60 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake((0.4, 0.4), "torch's comes back up, but this course holds the end value"),
         ),
     ),
-    Numbers(
-        "accumulated_updates",
-        "Gradients accumulated over 8 batches, 1,600 batches an epoch, 5 epochs: steps of the schedule.",
-        "Count updates: 8 batches make one.",
-        expected=1000,
-        mistakes=(
-            Mistake(8000, "those are batches; only every eighth makes an update"),
-            Mistake(200, "that is one epoch"),
-            Mistake(64000, "accumulation makes fewer updates, not more: divide by 8"),
-        ),
-    ),
-    Loop(
-        "order_of_two_calls",
-        "Write loop(optimizer, scheduler, updates): that many updates, each with the schedule's own value.",
-        "Update first, then move the schedule on: update k uses schedule(k).",
+    AccumulatingLoop(
+        "accumulating_loop",
+        "loop(model, optimizer, scheduler, batches): one update of every four batches, with the schedule's own value "
+        "and the gradient of the four batches' mean loss.",
+        "The scheduler belongs beside the optimizer: both move once in four batches, and k counts updates.",
         mistakes=(
             Mistake(
-                _scheduler_first,
+                _loop(per_batch="u", after="z"),
+                "scheduler.step() is called for every batch: the schedule runs four times as fast as the updates",
+            ),
+            Mistake(
+                _loop(before="u", after="z"),
                 "scheduler.step() comes before optimizer.step(): schedule(0) is never used, the run is a step ahead",
             ),
-            Mistake(_no_scheduler, "the scheduler is not stepped within the loop: every update used schedule(0)"),
-            Mistake(_one_too_many, "one update too many, made after the schedule's end"),
+            Mistake(_loop(after="z"), "the scheduler is not stepped: every update used schedule(0)"),
+            Mistake(
+                _loop(share=1.0),
+                "the rates are right, but four gradients add up: divide each loss by 4, or you train with four times "
+                "the rate",
+            ),
+            Mistake(_loop(after="u"), "the gradients of earlier updates are still in: zero them after each update"),
+            Mistake(_update_of_each_batch, "that makes an update of every batch: wait until four gradients are in"),
+        ),
+    ),
+    KerasRates(
+        "keras_line",
+        "An SGD optimizer of Keras with a schedule of Keras' own: in a straight line from 0.2 to 0 in exactly the run "
+        "model.fit(x, y, batch_size=256, epochs=3) on 10,000 images.",
+        "fit makes 40 updates an epoch, the last of a smaller batch; and PolynomialDecay ends at 1e-4 unless told.",
+        expected=linear(0.2, 0.0, 120),
+        examples=10_000,
+        batch_size=256,
+        epochs=3,
+        mistakes=(
+            Mistake(linear(0.2, 1e-4, 120), "it ends at 0.0001: that is PolynomialDecay's own end_learning_rate"),
+            Mistake(linear(0.2, 0.0, 117), "fit keeps the last, smaller batch: an epoch has 40 updates, not 39"),
+            Mistake(
+                linear(0.2, 1e-4, 117), "39 updates an epoch drop the last batch, and the end value is not yet zero"
+            ),
+            Mistake(linear(0.2, 0.0, 40), "that is one epoch: the rate is zero for the other two"),
+            Mistake(linear(0.2, 0.0, 3), "3 epochs are not 3 updates: after the third update the rate is zero"),
+            Mistake(linear(0.2, 0.0, 30_000), "those are images; a batch of them makes one update"),
+        ),
+    ),
+    Prediction(
+        "second_fit",
+        "Keras, CosineDecay for one epoch, fit called twice: the test error after the second fit, against the first.",
+        "The schedule asks optimizer.iterations, which goes on counting: the whole second fit is made with a rate of "
+        "zero. Build the schedule for all the updates there will be, or compile again.",
+        expected="same",
+        example=([5.1, 5.3, 5.2], [5.1, 5.3, 5.2]),
+        mistakes=(
+            Mistake(("lower",), "Which number does the schedule ask for, and what is it when the second fit begins?"),
+            Mistake(("higher",), "For that the weights must move. With which rate does the second fit begin?"),
         ),
     ),
 )

@@ -1,8 +1,10 @@
-"""Exercises whose answer is used for real: a schedule, a run, a loop, a scheduler, a prediction put to the test."""
+"""Exercises whose answer is used for real: a schedule, a run, a scheduler, a prediction put to the test.
+
+Those in a framework's own words are in `native`.
+"""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,12 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schedules import Schedule, linear
-from .diagnosis import diagnose, same, text
+from ..schedules import Schedule
+from .diagnosis import diagnose, same
 from .kinds import Blank, Exercise, Mistake, Problem, call, is_blank, must_be_callable
 from .verdict import Verdict
 
-__all__ = ["KerasMomentum", "Loop", "Prediction", "RecordedRun", "ScheduleAnswer", "SchedulerAnswer"]
+__all__ = ["KerasMomentum", "Prediction", "RecordedRun", "ScheduleAnswer", "SchedulerAnswer"]
 
 
 @dataclass(frozen=True)
@@ -88,49 +90,6 @@ class RecordedRun(Exercise):
 
 # ------------------------------------------------------------------------- things that really train
 @dataclass(frozen=True)
-class Loop(Exercise):
-    """A training loop, ``loop(optimizer, scheduler, updates)``, run on a real PyTorch optimizer and watched."""
-
-    updates: ClassVar[int] = 6
-    fill_in: ClassVar[str] = "write the loop, and run the cell again"
-
-    def judge(self, answer: Any) -> None:
-        must_be_callable(answer)
-        got, expected = self._watch(answer), self._schedule()
-        if got == [expected(k) for k in range(self.updates)]:
-            return
-        for mistake in self.mistakes:
-            if got == self._watch(mistake.answer):
-                raise Problem(mistake.hint)
-        raise Problem(f"asked for {self.updates} updates, your loop made {len(got)}, with the rates {text(got)}")
-
-    @staticmethod
-    def _is_empty(answer: Any) -> bool:
-        code = getattr(answer, "__code__", None)
-        return code is not None and not code.co_names  # it calls nothing and reads no attribute
-
-    @staticmethod
-    def _schedule() -> Schedule:
-        return linear(0.6, 0.0, Loop.updates)
-
-    def _watch(self, loop: Any) -> list[float]:
-        """The learning rates that the optimizer holds whenever the loop makes an update."""
-        import torch
-
-        from ..for_torch import Scheduler
-
-        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-        scheduler, used = Scheduler(optimizer, self._schedule()), []
-        optimizer.register_step_pre_hook(lambda *_: used.append(optimizer.param_groups[0]["lr"]))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch warns about the order; the verdict says it better
-            returned = call(loop, optimizer, scheduler, self.updates)
-        if not used and returned is None and self._is_empty(loop):
-            raise Blank
-        return used
-
-
-@dataclass(frozen=True)
 class SchedulerAnswer(Exercise):
     """A function of an optimizer that returns a PyTorch scheduler; its rates over a run are compared.
 
@@ -199,6 +158,8 @@ class Prediction(Exercise):
         How it comes out: "lower", "same" or "higher"; "same" when the 95 % interval of the difference contains 0.
     example : tuple of two lists
         Errors that come out so.
+    unit : str
+        Of the difference, as the verdict writes it.
 
     Notes
     -----
@@ -207,6 +168,7 @@ class Prediction(Exercise):
 
     expected: str = field(kw_only=True)
     example: tuple[Any, Any] = field(kw_only=True)
+    unit: str = field(default=" points", kw_only=True)
     fill_in: ClassVar[str] = "write down your prediction, then run the experiment, and run the cell again"
 
     def __call__(self, answer: Any = None, *measured: Any) -> Verdict:
@@ -229,8 +191,7 @@ class Prediction(Exercise):
             if prediction == mistake.answer[0]:
                 raise Problem(mistake.hint)
 
-    @staticmethod
-    def _outcome(before: Any, after: Any) -> tuple[str, str]:
+    def _outcome(self, before: Any, after: Any) -> tuple[str, str]:
         from ..statistics import interval
 
         try:
@@ -238,7 +199,7 @@ class Prediction(Exercise):
         except (TypeError, ValueError) as error:
             raise Problem(f"two lists of errors, one number a seed, are asked for: {error}") from None
         came_out = "same" if not abs(difference) > half else "higher" if difference > 0 else "lower"
-        return came_out, f"{came_out!r} ({difference:+.2f} ± {half:.2f} points)"
+        return came_out, f"{came_out!r} ({difference:+.2f} ± {half:.2f}{self.unit})"
 
     def answer_of(self, mistake: Mistake) -> Any:
         """Another prediction, and errors that come out as expected."""
