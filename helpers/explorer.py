@@ -288,6 +288,8 @@ def _picture(
                 moments = theory.second_moments(one(k), curvature, variance, momentum=beta)
                 others[-1].plot(np.minimum(curvature / 2 * moments, 1e6))
         rates.set(xlabel="updates made, k", ylabel="learning rate", yscale="log" if log else "linear")
+        if not log:
+            rates.set_ylim(bottom=0)
         if beside is not None:
             rates.legend(fontsize=9)
         if moving:
