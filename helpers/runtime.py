@@ -28,16 +28,22 @@ def frameworks() -> Iterator[None]:
     The one place where the backend is chosen. ``KERAS_BACKEND`` wins when it is set. Otherwise Keras runs on PyTorch
     where PyTorch has an NVIDIA card, and on TensorFlow where it has none: one environment cannot hold the CUDA
     libraries of both. TensorFlow is asked to take GPU memory as it needs it, so both frameworks fit on one card.
-    ``COURSE_DEVICE`` holds for Keras on PyTorch, too.
+    ``COURSE_DEVICE`` holds for Keras on PyTorch, too. A package that is missing ends the cell with a sentence.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    if "KERAS_BACKEND" not in os.environ:
-        os.environ["KERAS_BACKEND"] = "torch" if device() == "cuda" else "tensorflow"
-    if os.environ.get("COURSE_DEVICE"):
-        os.environ.setdefault("KERAS_TORCH_DEVICE", device())
-    with _quiet_stderr():
-        yield
+    try:
+        if "KERAS_BACKEND" not in os.environ:
+            os.environ["KERAS_BACKEND"] = "torch" if device() == "cuda" else "tensorflow"
+        if os.environ.get("COURSE_DEVICE"):
+            os.environ.setdefault("KERAS_TORCH_DEVICE", device())
+        with _quiet_stderr():
+            yield
+    except ModuleNotFoundError as missing:
+        raise SystemExit(
+            f"The package {missing.name} is not installed here: start lessons with `python3 course.py lab`, which brings "
+            "all that they need, or `pip install` the folder of the course with [course] behind its name."
+        ) from None
 
 
 @contextlib.contextmanager

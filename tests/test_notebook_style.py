@@ -32,6 +32,11 @@ WARNING = re.compile(r"\b\w*Warning\b:|^WARNING|Traceback \(most recent call las
 MAX_LINES, MAX_MEDIAN_LINES, MAX_CELLS = 30, 12, 60
 SECTIONS = ["Picture", "From scratch", "In PyTorch", "In Keras", "They agree", "When it fails", "Exercises", "Recap"]
 # the phenomenon first, each framework's own way, who uses it
+# a lesson opened alone, on Colab or in a bare VS Code, says in a sentence what is missing
+ALONE = """try:
+    from helpers import runtime
+except ImportError:
+    raise SystemExit("""
 NEW_FORM = {"00", "01", "02", "03", "04", "05", "07", "08"}
 
 
@@ -212,6 +217,7 @@ def test_a_lesson_says_what_it_teaches_how_long_it_takes_and_where_it_is_from(pa
     if path.stem[:2] in NEW_FORM:
         first_words = opening.split("\n\n")[1]
         assert not first_words.startswith("*"), "why anybody cares comes first"
+        assert ALONE in code_cells(notebook)[0].source
     for part in ("## Recap", "**Next**", "**References.**"):
         assert part in closing, part
 

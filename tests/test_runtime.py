@@ -75,3 +75,8 @@ for name, text in runtime.environment().items():
     assert done.stderr == ""
     backend, cuda = done.stdout.split()
     assert backend == (wanted or ("torch" if cuda == "True" else "tensorflow"))
+
+
+def test_a_missing_package_ends_the_import_cell_with_a_sentence() -> None:
+    with pytest.raises(SystemExit, match="no_such_package is not installed here"), runtime.frameworks():
+        import no_such_package  # noqa: F401
