@@ -1,0 +1,25 @@
+// Loaded with "defer": the page is there, its formulas perhaps not yet.
+"use strict";
+
+// Wide tables scroll in a box of their own.
+document.querySelectorAll(".bd-article table").forEach((table) => {
+  if (table.closest(".scrolls, .pst-scrollable-table-container")) return;
+  const box = document.createElement("div");
+  box.className = "scrolls";
+  table.replaceWith(box);
+  box.append(table);
+});
+
+// What scrolls sideways is to be reached by keyboard, too.
+const SCROLLS = ".scrolls, .pst-scrollable-table-container, .bd-article div.math, .bd-article pre, .cell_output";
+const reach = () => document.querySelectorAll(SCROLLS).forEach((box) => {
+  if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+});
+addEventListener("load", async () => {
+  if (window.MathJax?.startup?.promise) await window.MathJax.startup.promise;
+  reach();
+});
+addEventListener("resize", reach);
+
+// Labels that hide the words which are seen: whoever says "Show the code" to a machine should be understood.
+document.querySelectorAll("summary[aria-label], .search-button-field[aria-label]").forEach((one) => one.removeAttribute("aria-label"));
