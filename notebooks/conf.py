@@ -187,11 +187,26 @@ def mistakes(lesson: str) -> str:
     """The wrong answers that a lesson's checks know, with what they say to them."""
     from helpers.exercises import LESSONS
 
-    lines = []
+    lines = ["**Right and wrong answers**", ""]
     for number, exercise in enumerate(LESSONS[lesson], start=1):
-        lines.append(f"{number}. *{exercise.task}*")
-        lines += [f"   * {one.hint}" for one in exercise.mistakes]
-    return "\n".join(lines)
+        right = _short(getattr(exercise, "expected", None))
+        lines.append(
+            f"{number}. {exercise.task}" + (f" *Right:* {right}" * bool(right))
+        )
+        for one in exercise.mistakes:
+            wrong = _short(one.answer)
+            lines.append(f"   * {wrong}: {one.hint}" if wrong else f"   * {one.hint}")
+    return "\n".join(lines).replace("**2", r"\*\*2")  # a power, and no bold face
+
+
+def _short(answer: Any) -> str:
+    """An answer that is a number, a word, or several; empty for one that is code."""
+    if isinstance(answer, tuple) and answer:
+        parts = [_short(part) for part in answer]
+        return ", ".join(parts) if all(parts) else ""
+    if isinstance(answer, (int, float)):
+        return f"{answer:.4g}" if isinstance(answer, float) else str(answer)
+    return answer if isinstance(answer, str) else ""
 
 
 def prepare(app: Sphinx, page: str, source: list[str]) -> None:
