@@ -22,4 +22,11 @@ addEventListener("load", async () => {
 addEventListener("resize", reach);
 
 // Labels that hide the words which are seen: whoever says "Show the code" to a machine should be understood.
-document.querySelectorAll("summary[aria-label], .search-button-field[aria-label]").forEach((one) => one.removeAttribute("aria-label"));
+document.querySelectorAll(".bd-article summary[aria-label], .search-button-field[aria-label]")
+  .forEach((one) => one.removeAttribute("aria-label"));
+
+// An arrow in the sidebar has no words at all.
+document.querySelectorAll("nav.bd-links summary").forEach((arrow) => {
+  const title = arrow.closest("li")?.querySelector("a")?.textContent.trim();
+  arrow.setAttribute("aria-label", `Pages under ${title}`);
+});
