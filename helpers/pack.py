@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,10 @@ def _wheels(folder: Path, torch_index: str | None) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     lists = ["-c", "constraints.txt", "-r", "requirements.txt", *extras["site"], "pip"]
     _run(*download, "--find-links", folder, *lists)
+    # the room's Python may be 3.11.2 and this one 3.11.9: bring the pins for either side of such a border
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    for pin in re.findall(r"^(\S+==\S+) ;.*python_full_version \S+ '3\.\d+\.\d+'", constraints, re.MULTILINE):
+        _run(*download, "--no-deps", pin)
     cuda = [wheel.name for wheel in folder.glob("*.whl") if wheel.name.startswith(("nvidia", "cuda", "triton"))]
     if cuda:
         raise PackError(f"pip chose PyTorch with CUDA ({cuda[0]}): set PIP_FIND_LINKS to a folder with its CPU wheel")
