@@ -12,6 +12,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import collections
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The course as a book, built once a process as `course.py site` builds it."""
     for module in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx_copybutton", "mathjax"):
-        pytest.importorskip(module, reason="the book needs Sphinx and its companions: python3 course.py site")
+        if find_spec(module) is None:
+            pytest.skip(f"the book needs {module}: `python3 course.py site` installs it")
     from tests.book import build
 
     target = tmp_path_factory.mktemp("book") / "site"

@@ -136,9 +136,9 @@ def test_the_recorded_results_are_listed(pages) -> None:
 
 # ----------------------------------------------------------------------------------- the explorer
 @pytest.mark.full
+@pytest.mark.usefixtures("book")  # skipped where that is
 def test_the_explorer_is_copied_linked_and_embedded(tmp_path: Path) -> None:
     """In a course of one lesson, with a stand-in for the explorer; and without any."""
-    pytest.importorskip("sphinx", reason="needs Sphinx: python3 course.py site")
     notebooks, helpers = tmp_path / "notebooks", tmp_path / "helpers"
     shutil.copytree(
         ROOT / "notebooks", notebooks, ignore=lambda folder, names: [name for name in names if ".ipynb" in name]

@@ -10,6 +10,11 @@ document.querySelectorAll(".bd-article table").forEach((table) => {
   box.append(table);
 });
 
+// A number stays on a line with its uncertainty.
+document.querySelectorAll(".cell_output td").forEach((cell) => {
+  if (cell.textContent.trim().length <= 16) cell.style.whiteSpace = "nowrap";
+});
+
 // What scrolls sideways is to be reached by keyboard, too.
 const SCROLLS = ".scrolls, .pst-scrollable-table-container, .bd-article div.math, .bd-article pre, .cell_output";
 const reach = () => document.querySelectorAll(SCROLLS).forEach((box) => {
