@@ -9,6 +9,7 @@ range_test  the LR range test around your own loop, which leaves no trace
 
 What is trained, and how:
 data        MNIST and CIFAR-10, or what stands in for them;  ``python -m helpers.data`` carries them about
+pack        all of the course in one folder, for a room without a network
 models      the same networks in both frameworks
 recipe      augmentation, label smoothing, precision
 training    `fit_torch`, `fit_keras`, and the `Run` that says what really happened

@@ -12,6 +12,8 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import collections
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -48,3 +50,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("slowest files")
         for name, duration in seconds.most_common(10):
             terminalreporter.write_line(f"{duration:6.0f} s  {name}")
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The course as a book, built once a process as `course.py site` builds it."""
+    for module in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx_copybutton", "mathjax"):
+        if find_spec(module) is None:
+            pytest.skip(f"the book needs {module}: `python3 course.py site` installs it")
+    from tests.book import build
+
+    target = tmp_path_factory.mktemp("book") / "site"
+    build(target)
+    return target

@@ -25,12 +25,16 @@ CORE = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
 EXTRAS = {
     extra: [Requirement(line) for line in lines] for extra, lines in PROJECT["project"]["optional-dependencies"].items()
 }
-OWN = {"helpers", "tests", "schedules"}  # `schedules`: how a copied adapter imports its neighbour
+OWN = {"helpers", "tests", "schedules", "course"}  # `schedules`: how a copied adapter imports its neighbour
 # declared, and imported by no file
 BY_NAME = {
     "course": {"tensorflow", "tensorflow-cpu", "jupyterlab", "nbconvert"},  # Keras' backend; course.py's lab and run
     "dev": {"nbval", "pytest-xdist", "ruff", "mypy", "setuptools"},  # plugins of pytest; commands; `pip install -e`
+    "site": {"sphinx-book-theme", "sphinx-copybutton", "django-static-mathjax"},  # named in notebooks/conf.py
+    "browser": {"axe-playwright-python"},  # imported by name, for it may be missing
 }
+# what extras that not everybody has bring: module -> package
+BESIDE = {"sphinx": "sphinx", "myst_nb": "myst-nb", "playwright": "playwright"}
 
 
 def requirements(name: str) -> list[Requirement]:
@@ -81,8 +85,10 @@ def test_every_requirement_is_pinned_and_every_pin_fits() -> None:
             assert wanted.specifier.contains(version), f"{wanted} against {version}"
 
 
-def test_what_comes_along_is_pinned_too() -> None:
-    wanted, seen = [one for one in requirements("requirements.txt") if not is_torch(one)], set()
+@pytest.mark.parametrize("extra", ["course and dev", "site", "browser"])
+def test_what_comes_along_is_pinned_too(extra: str) -> None:
+    asked_for = EXTRAS.get(extra, requirements("requirements.txt"))
+    wanted, seen = [one for one in asked_for if not is_torch(one)], set()
     while wanted:
         one = wanted.pop()
         asked = [{"extra": extra} for extra in ("", *one.extras)]
@@ -97,7 +103,7 @@ def test_what_comes_along_is_pinned_too() -> None:
             if needed.marker is None or any(needed.marker.evaluate(extra) for extra in asked):
                 needed.marker = None
                 wanted.append(needed)
-    assert len(names(map(Requirement, seen))) > len(requirements("requirements.txt"))
+    assert len(names(map(Requirement, seen))) > len(asked_for)
     assert names(map(Requirement, seen)) <= set(pins())
 
 
@@ -170,7 +176,9 @@ def imported(source: str) -> set[str]:
 @pytest.fixture(scope="module")
 def packages() -> dict[str, list[str]]:
     """Which packages bring a module: scikit-learn brings sklearn. As the installed ones say."""
-    return {module: [canonicalize_name(one) for one in by] for module, by in metadata.packages_distributions().items()}
+    installed = metadata.packages_distributions().items()
+    beside = {module: [package] for module, package in BESIDE.items()}
+    return beside | {module: [canonicalize_name(one) for one in by] for module, by in installed}
 
 
 def used(packages: dict[str, list[str]], *folders: str) -> set[str]:
@@ -179,14 +187,18 @@ def used(packages: dict[str, list[str]], *folders: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"), [("helpers", ["course"]), ("notebooks", ["course"]), ("tests", ["course", "dev"])]
+    ("folder", "extras"),
+    [("helpers", ["course"]), ("notebooks", ["course", "site"]), ("tests", ["course", "dev", "browser"])],
 )
 def test_what_is_imported_is_declared(packages, folder: str, extras: list[str]) -> None:
     declared = names(chain(*(EXTRAS[extra] for extra in extras)))
     assert used(packages, folder) - declared == set()
 
 
-@pytest.mark.parametrize(("extra", "folders"), [("course", ["helpers", "notebooks"]), ("dev", ["tests"])])
+@pytest.mark.parametrize(
+    ("extra", "folders"),
+    [("course", ["helpers", "notebooks"]), ("dev", ["tests"]), ("site", ["notebooks"]), ("browser", ["tests"])],
+)
 def test_what_is_declared_is_used(packages, extra: str, folders: list[str]) -> None:
     assert names(EXTRAS[extra]) - used(packages, *folders) == BY_NAME[extra]
 

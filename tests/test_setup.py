@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 def test_course_py_is_small_and_needs_nothing() -> None:
     source = (ROOT / "course.py").read_text("utf-8")
-    assert len(source.splitlines()) <= 100
+    assert len(source.splitlines()) <= 130
     imports = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE))
     assert imports <= sys.stdlib_module_names
 
@@ -132,6 +132,56 @@ def test_without_ensurepip_pip_comes_from_outside(bootstrap, monkeypatch) -> Non
     bootstrap.set_up()
     assert "--without-pip" in bootstrap.ran[0]
     assert "pip --python" in bootstrap.ran[1]
+
+
+def test_what_only_the_book_needs_is_installed_at_its_first_use(bootstrap, monkeypatch) -> None:
+    monkeypatch.setattr(bootstrap, "HERE", bootstrap.VENV)
+    (bootstrap.VENV / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    bootstrap.main("site")
+    *_, installed, built = bootstrap.ran
+    assert "sphinx==9" in installed
+    assert "constraints.txt" in installed
+    assert "-m sphinx" in built
+    assert built.endswith("notebooks out/site")
+    bootstrap.main("site")
+    assert sum("sphinx==9" in command for command in bootstrap.ran) == 1
+
+
+# --------------------------------------------------------------------------------------- the pack
+def test_a_pack_is_set_up_from_the_wheels_beside_it(bootstrap, monkeypatch, tmp_path) -> None:
+    stick = tmp_path / "My Stick"
+    (stick / "course").mkdir(parents=True)
+    (stick / "wheels").mkdir()
+    (stick / "READ-ME-FIRST.txt").touch()
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    monkeypatch.setattr(bootstrap, "PACK", stick)
+    monkeypatch.setattr(bootstrap, "OFFLINE", ["--no-index", "--find-links", stick / "wheels"])
+    with pytest.raises(SystemExit, match=r"not for Python 3\.\d+: see .*READ-ME-FIRST\.txt"):
+        bootstrap.set_up()
+    assert bootstrap.ran == []
+    minor = sys.version_info[1]
+    (stick / "wheels" / f"torch-2.13.0+cpu-cp3{minor}-cp3{minor}-any.whl").touch()
+    bootstrap.set_up()
+    installed = [command for command in bootstrap.ran if " install " in command]
+    assert len(installed) == 3
+    assert all(f"--no-index --find-links {stick / 'wheels'}" in command for command in installed)
+    assert not any("--extra-index-url" in command for command in installed)
+    for what in ("lab", "run", "test"):
+        assert bootstrap.settings(what)["COURSE_DATA"] == str(stick / "data")
+    monkeypatch.setenv("COURSE_DATA", "mine")
+    assert bootstrap.settings("lab")["COURSE_DATA"] == "mine", "what the user has set counts more"
+
+
+def test_without_a_pack_nothing_changes(bootstrap) -> None:
+    assert bootstrap.PACK is None
+    assert bootstrap.OFFLINE == []
+
+
+def test_a_folder_is_meant_from_where_it_was_typed(bootstrap, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(bootstrap, "set_up", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    bootstrap.main("pack", "stick")
+    assert bootstrap.ran[-1].endswith(f"-m helpers.pack --torch-index {bootstrap.CPU} {tmp_path / 'stick'}")
 
 
 # ------------------------------------------------------------------------------- the test command
@@ -248,7 +298,8 @@ def test_ctrl_c_waits_for_the_command_to_tidy_up(tmp_path) -> None:
 
 
 def test_the_readme_names_the_commands_and_every_lesson() -> None:
-    for command in ("python3 course.py lab", "python3 course.py run", "python3 course.py test"):
+    for command in ("lab", "run", "test", "site", "pack"):
+        command = f"python3 course.py {command}"
         assert command in README
     for lesson in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"notebooks/{lesson.name}" in README

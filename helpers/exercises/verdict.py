@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 __all__ = ["Verdict", "not_attempted", "right", "wrong"]
 
-# outcome -> symbol and colour; a symbol besides the colour, for those who see no difference between the colours
-LOOKS = {"right": ("✓", "#009E73"), "not attempted": ("○", "#888888"), "wrong": ("✗", "#D55E00")}
+# outcome -> symbol and colour of the bar: a symbol for those who see no difference between the colours. The words keep
+# the colour of the page's text, since no colour can be read well (4.5:1) both on white and on a dark page.
+LOOKS = {"right": ("✓", "#009E73"), "not attempted": ("○", "#767676"), "wrong": ("✗", "#D55E00")}
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,9 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         symbol, colour = LOOKS[self.outcome]
-        head = f'<b style="color:{colour}">{symbol} {self.outcome}</b>'
-        return (
-            f'<div style="border-left:4px solid {colour};padding:2px 10px">{head} · {html.escape(self.message)}</div>'
-        )
+        head = f"<b>{symbol} {self.outcome}</b>"
+        bar = f"border-left:4px solid {colour};padding:2px 10px"
+        return f'<div style="{bar}">{head} · {html.escape(self.message)}</div>'
 
 
 def right(message: str) -> Verdict:
