@@ -41,7 +41,7 @@ def frameworks() -> Iterator[None]:
             yield
     except ModuleNotFoundError as missing:
         raise SystemExit(
-            f"The package {missing.name} is not installed here: start lessons with `python3 course.py lab`, which brings "
+            f"The package {missing.name} is not installed here: start lessons with `python3 course.py lab`, which has "
             "all that they need, or `pip install` the folder of the course with [course] behind its name."
         ) from None
 

@@ -121,8 +121,8 @@ def test_the_dev_container_and_binder_have_a_supported_python_and_the_same_packa
     assert (ROOT / ".binder" / "runtime.txt").read_text("utf-8").strip().removeprefix("python-") in supported()
     lines = (ROOT / ".binder" / "requirements.txt").read_text("utf-8").splitlines()
     index, *files, own = (line for line in lines if not line.startswith("#"))
-    cpu_wheels = re.search(r'CPU_WHEELS = \["(.+?)", "(.+?)"\]', (ROOT / "course.py").read_text("utf-8"))
-    assert index == " ".join(cpu_wheels.groups())
+    cpu_wheels = re.search(r'^CPU = "(.+)"$', (ROOT / "course.py").read_text("utf-8"), re.MULTILINE)
+    assert index == f"--extra-index-url {cpu_wheels[1]}"
     assert [(line[:2], (ROOT / ".binder" / line[3:]).resolve()) for line in files] == [
         ("-c", ROOT / "constraints.txt"),
         ("-r", ROOT / "requirements.txt"),

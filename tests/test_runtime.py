@@ -1,5 +1,6 @@
 """Budget, device and backend are chosen in one place; modules import no more than they need."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -79,4 +80,4 @@ for name, text in runtime.environment().items():
 
 def test_a_missing_package_ends_the_import_cell_with_a_sentence() -> None:
     with pytest.raises(SystemExit, match="no_such_package is not installed here"), runtime.frameworks():
-        import no_such_package  # noqa: F401
+        importlib.import_module("no_such_package")

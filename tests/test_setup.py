@@ -136,7 +136,7 @@ def test_without_ensurepip_pip_comes_from_outside(bootstrap, monkeypatch) -> Non
 
 def test_what_only_the_book_needs_is_installed_at_its_first_use(bootstrap, monkeypatch) -> None:
     monkeypatch.setattr(bootstrap, "HERE", bootstrap.VENV)
-    (bootstrap.VENV / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    (bootstrap.VENV / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text("utf-8"), "utf-8")
     bootstrap.main("site")
     *_, installed, built = bootstrap.ran
     assert "sphinx==9" in installed

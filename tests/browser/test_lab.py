@@ -44,11 +44,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     jupyter |= {f"JUPYTERLAB_{what}_DIR": str(folder / what.lower()) for what in ("SETTINGS", "WORKSPACES")}
     page = folder / "config/labconfig/page_config.json"  # what course.py's set-up does once for an environment
     page.parent.mkdir(parents=True)
-    page.write_text(json.dumps({"disabledExtensions": {course.NEWS: True}}))
+    page.write_text(json.dumps({"disabledExtensions": {course.NEWS: True}}), "utf-8")
     environment = {**os.environ, "COURSE_BUDGET": "smoke", "PYTHONPATH": str(ROOT), **jupyter}
     options = ["--no-browser", f"--port={port}", "--port-retries=0", f"--IdentityProvider.token={TOKEN}"]
     command = [sys.executable, "-m", *course.COMMANDS["lab"], *options, "--expose-app-in-browser"]
-    with (folder / "log").open("w") as log:
+    with (folder / "log").open("w", encoding="utf-8") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             until(lambda: answers(f"http://127.0.0.1:{port}/api"), 60)
@@ -80,7 +80,8 @@ def opened(lab: str, visit: Callable[..., Visit], name: str) -> Visit:
     one.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell.currentWidget", timeout=90 * SECONDS)
     one.page.evaluate(
         """async () => { const app = window.jupyterapp; await app.restored; const panel = app.shell.currentWidget;
-        await panel.context.ready; await panel.sessionContext.ready; await panel.sessionContext.session.kernel.info; }"""
+        const session = panel.sessionContext; await panel.context.ready; await session.ready;
+        await session.session.kernel.info; }"""
     )
     one.page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60 * SECONDS)
     return one

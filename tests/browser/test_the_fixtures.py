@@ -15,7 +15,7 @@ PAGE = """<!doctype html><html lang="en"><title>t</title><meta name="viewport" c
 @pytest.fixture
 def page_with(tmp_path: Path) -> Callable[[str], Path]:
     def write(content: str) -> Path:
-        (tmp_path / "page.html").write_text(PAGE.format(content))
+        (tmp_path / "page.html").write_text(PAGE.format(content), "utf-8")
         return tmp_path / "page.html"
 
     return write
