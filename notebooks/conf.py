@@ -37,7 +37,11 @@ PARTS = {  # part -> first and last lesson
     "IV. At work": (16, 19),
 }
 # page of the book -> where it is written; its folder's page stands for a folder
-PAGES = {"index": "README.md", "contributing": ".github/CONTRIBUTING.md"}
+PAGES = {
+    "index": "README.md",
+    "contributing": ".github/CONTRIBUTING.md",
+    "changelog": "CHANGELOG.md",
+}
 FOLDERS = ("solutions", "results")
 
 
@@ -59,7 +63,12 @@ def navigation() -> str:
     sections = lessons()
     explorer = ["the_explorer"] if EXPLORER.exists() else []
     sections["To try and to teach"] = [*explorer, "teaching", "teaching_notes"]
-    sections["More"] = ["solutions/README", "results/README", "contributing"]
+    sections["More"] = [
+        "solutions/README",
+        "results/README",
+        "contributing",
+        "changelog",
+    ]
     return "".join(_toctree(pages, title) for title, pages in sections.items())
 
 

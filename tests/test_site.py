@@ -147,6 +147,7 @@ def test_the_explorer_is_copied_linked_and_embedded(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# Page\n\nThe [explorer](helpers/explorer.html).\n", "utf-8")
     (tmp_path / ".github").mkdir()
     (tmp_path / ".github" / "CONTRIBUTING.md").write_text("# Page\n", "utf-8")
+    (tmp_path / "CHANGELOG.md").write_text("# Page\n", "utf-8")
     (notebooks / "teaching.md").write_text("# Plans\n", "utf-8")
     lesson = notebooks / LESSONS[0].name
     lesson.write_text(re.sub(r"\]\((?:solutions/)?\d\d_[^)]*\)", "]", lesson.read_text("utf-8")), "utf-8")
