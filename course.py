@@ -86,12 +86,12 @@ def add(extra: str) -> None:
     """What one command alone needs is installed when it is first asked for."""
     import tomllib  # Python 3.10 has none, and is told so in set_up
 
-    lists = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    wanted, stamp = "\n".join([*lists[extra], CONSTRAINTS.read_text()]), VENV / f"course-stamp-{extra}"
-    if not stamp.exists() or stamp.read_text() != wanted:
+    lists = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    wanted, stamp = "\n".join([*lists[extra], CONSTRAINTS.read_text("utf-8")]), VENV / f"course-stamp-{extra}"
+    if not stamp.exists() or stamp.read_text("utf-8") != wanted:
         print(f"[{extra}] installing {', '.join(lists[extra])}: 25 MB", flush=True)
         pip(*lists[extra])
-        stamp.write_text(wanted)
+        stamp.write_text(wanted, "utf-8")
 
 
 def settings(what: str, how_much: str = "") -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 from helpers import data, pack
 
 ROOT = Path(__file__).parents[1]
-CONSTRAINTS = (ROOT / "constraints.txt").read_text()
+CONSTRAINTS = (ROOT / "constraints.txt").read_text("utf-8")
 
 
 # ---------------------------------------------------------------------------------- what it refuses
@@ -29,7 +29,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
         pack.check(tmp_path)
     with pytest.raises(pack.PackError, match=r"thesis\.tex is a file: name a folder"):
         pack.check(tmp_path / "thesis.tex")
-    assert (tmp_path / "thesis.tex").read_text() == "mine"
+    assert (tmp_path / "thesis.tex").read_text("utf-8") == "mine"
 
 
 def test_too_little_space_is_said_before_anything_is_fetched(tmp_path: Path, monkeypatch) -> None:
@@ -104,7 +104,7 @@ def test_it_holds_the_course_as_git_tracks_it_and_says_what_it_is_for(packed, ca
     for name in ("course.py", "constraints.txt", "notebooks/00_start_here.ipynb", "helpers/pack.py"):
         assert (stick / "course" / name).read_bytes() == (ROOT / name).read_bytes()
     assert not {".git", ".venv", "out", ".ruff_cache"} & set(os.listdir(stick / "course"))
-    first = (stick / pack.FIRST).read_text()
+    first = (stick / pack.FIRST).read_text("utf-8")
     assert f"with Python {sys.version_info[0]}.{sys.version_info[1]}" in first
     assert "python3 course.py lab" in first
     book, torch, rest, *borders = ran

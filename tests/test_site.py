@@ -12,9 +12,9 @@ from tests import book as books
 from tests.notebook_tools import LESSONS, SOLUTIONS, code_cells, is_hidden
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-TEACHING = (ROOT / "notebooks" / "teaching.md").read_text()
-NOTES = (ROOT / "notebooks" / "teaching_notes.md").read_text()
+README = (ROOT / "README.md").read_text("utf-8")
+TEACHING = (ROOT / "notebooks" / "teaching.md").read_text("utf-8")
+NOTES = (ROOT / "notebooks" / "teaching_notes.md").read_text("utf-8")
 
 
 def configuration():
@@ -59,7 +59,7 @@ def pages(book: Path) -> dict[str, books.Page]:
 @pytest.mark.full
 def test_the_sidebar_of_every_page_lists_every_lesson_in_order(book: Path, pages) -> None:
     for name, page in pages.items():
-        sidebar = re.search(r'<nav class="bd-links.*?</nav>', page.path.read_text(), re.DOTALL)[0]
+        sidebar = re.search(r'<nav class="bd-links.*?</nav>', page.path.read_text("utf-8"), re.DOTALL)[0]
         captions = re.findall(r'class="caption-text">(.*?)<', sidebar)
         assert captions[:-2] == list(configuration().lessons()), name
         assert captions[-2:] == ["To try and to teach", "More"]
@@ -74,7 +74,7 @@ def test_the_book_holds_every_lesson_and_solution_to_read_and_to_download(book: 
         name = path.relative_to(ROOT / "notebooks").with_suffix("").as_posix()
         title = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
         page = pages[name]
-        assert title.split(" · ")[0] in page.path.read_text()
+        assert title.split(" · ")[0] in page.path.read_text("utf-8")
         (download,) = {href for _, href in page.links if href.endswith(".ipynb")}
         assert (page.path.parent / download).read_bytes() == path.read_bytes()
 
@@ -103,7 +103,7 @@ def test_every_picture_is_described_and_has_its_caption(book: Path, pages) -> No
         outputs = [output for cell in code_cells(nbformat.read(path, as_version=4)) for output in cell.outputs]
         wanted = [output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
         assert [picture.get("alt") for picture in page.pictures] == wanted
-        assert page.path.read_text().count("<p><small>") == len(wanted)
+        assert page.path.read_text("utf-8").count("<p><small>") == len(wanted)
     for page in pages.values():
         assert all(len(picture.get("alt") or "") >= 20 for picture in page.pictures), page.path
 
@@ -117,7 +117,7 @@ def test_code_that_only_draws_is_folded(pages) -> None:
 
 @pytest.mark.full
 def test_formulas_are_drawn_by_files_of_the_book(book: Path, pages) -> None:
-    page = pages["01_why_the_learning_rate_moves"].path.read_text()
+    page = pages["01_why_the_learning_rate_moves"].path.read_text("utf-8")
     assert '<script defer="defer" src="_static/mathjax/startup.js' in page or "_static/mathjax/startup.js" in page
     for part in configuration().MATHJAX:
         assert (book / "_static" / "mathjax" / part).exists()
@@ -149,12 +149,12 @@ def test_the_explorer_is_copied_linked_and_embedded(tmp_path: Path) -> None:
     (tmp_path / ".github" / "CONTRIBUTING.md").write_text("# Page\n")
     (notebooks / "teaching.md").write_text("# Plans\n")
     lesson = notebooks / LESSONS[0].name
-    lesson.write_text(re.sub(r"\]\((?:solutions/)?\d\d_[^)]*\)", "]", lesson.read_text()))
+    lesson.write_text(re.sub(r"\]\((?:solutions/)?\d\d_[^)]*\)", "]", lesson.read_text("utf-8")))
     helpers.mkdir()
     (helpers / "explorer.html").write_text("<!doctype html><title>stand-in</title>")
     site = tmp_path / "site"
     books.build(site, notebooks)
-    assert (site / "explorer.html").read_text() == "<!doctype html><title>stand-in</title>"
+    assert (site / "explorer.html").read_text("utf-8") == "<!doctype html><title>stand-in</title>"
     page = books.Page(site / "the_explorer.html")
     assert ("iframe", "explorer.html") in page.fetched
     home = books.Page(site / "index.html")
