@@ -134,7 +134,7 @@ def _course(folder: Path) -> None:
 def _pack(folder: Path, torch_index: str | None) -> None:
     check(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / UNFINISHED).write_text("This pack is not finished. The same command goes on with it.\n", "utf-8")
+    (folder / UNFINISHED).write_text("This pack is not finished. The same command goes on with it.\n", encoding="utf-8")
     print("[1/4] data", flush=True)
     packed = _data(folder / "data")
     print("[2/4] the book", flush=True)

@@ -37,11 +37,12 @@ PARTS = {  # part -> first and last lesson
     "IV. At work": (16, 19),
 }
 # page of the book -> where it is written; its folder's page stands for a folder
-PAGES = {
+WRITTEN = {
     "index": "README.md",
     "contributing": ".github/CONTRIBUTING.md",
     "changelog": "CHANGELOG.md",
 }
+PAGES = {page: file for page, file in WRITTEN.items() if (ROOT / file).exists()}
 FOLDERS = ("solutions", "results")
 
 
@@ -63,12 +64,8 @@ def navigation() -> str:
     sections = lessons()
     explorer = ["the_explorer"] if EXPLORER.exists() else []
     sections["To try and to teach"] = [*explorer, "teaching", "teaching_notes"]
-    sections["More"] = [
-        "solutions/README",
-        "results/README",
-        "contributing",
-        "changelog",
-    ]
+    written = [page for page in PAGES if page != "index"]
+    sections["More"] = ["solutions/README", "results/README", *written]
     return "".join(_toctree(pages, title) for title, pages in sections.items())
 
 
@@ -83,6 +80,7 @@ author = "The course's authors"
 language = "en"
 extensions = ["myst_nb", "sphinx_copybutton", "sphinx.ext.mathjax"]
 exclude_patterns = ["**/.ipynb_checkpoints"]
+exclude_patterns += [f"{page}.md" for page in WRITTEN if page not in PAGES]
 if not EXPLORER.exists():
     exclude_patterns.append("the_explorer.md")
 
@@ -187,6 +185,12 @@ def relink(text: str, written_in: str, shown_in: str) -> str:
             place = posixpath.relpath("notebooks/explorer.html", shown_in)
             return f'<a href="{place}">{link["label"]}</a>'
         place = posixpath.relpath(pages.get(path, path), shown_in)
+        if (
+            path.endswith(".md")
+            and path not in pages
+            and not path.startswith("notebooks")
+        ):
+            place = f"path:{place}"  # a text that is no page: to be downloaded
         return f"[{link['label']}]({place}{link['anchor'] or ''})"
 
     return LINK.sub(moved, text)

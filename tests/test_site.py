@@ -138,7 +138,7 @@ def test_the_recorded_results_are_listed(pages) -> None:
 @pytest.mark.full
 @pytest.mark.usefixtures("book")  # skipped where that is
 def test_the_explorer_is_copied_linked_and_embedded(tmp_path: Path) -> None:
-    """In a course of one lesson, with a stand-in for the explorer; and without any."""
+    """In a course of one lesson, with a stand-in for the explorer."""
     notebooks, helpers = tmp_path / "notebooks", tmp_path / "helpers"
     shutil.copytree(
         ROOT / "notebooks", notebooks, ignore=lambda folder, names: [name for name in names if ".ipynb" in name]
@@ -147,24 +147,28 @@ def test_the_explorer_is_copied_linked_and_embedded(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# Page\n\nThe [explorer](helpers/explorer.html).\n", "utf-8")
     (tmp_path / ".github").mkdir()
     (tmp_path / ".github" / "CONTRIBUTING.md").write_text("# Page\n", "utf-8")
-    (tmp_path / "CHANGELOG.md").write_text("# Page\n", "utf-8")
     (notebooks / "teaching.md").write_text("# Plans\n", "utf-8")
     lesson = notebooks / LESSONS[0].name
     lesson.write_text(re.sub(r"\]\((?:solutions/)?\d\d_[^)]*\)", "]", lesson.read_text("utf-8")), "utf-8")
     helpers.mkdir()
     (helpers / "explorer.html").write_text("<!doctype html><title>stand-in</title>", "utf-8")
-    books.build(tmp_path / "with" / "site", notebooks)
-    site = tmp_path / "with" / "site"
+    site = tmp_path / "site"
+    books.build(site, notebooks)
     assert (site / "explorer.html").read_text("utf-8") == "<!doctype html><title>stand-in</title>"
     page = books.Page(site / "the_explorer.html")
     assert ("iframe", "explorer.html") in page.fetched
     home = books.Page(site / "index.html")
     assert {("a", "explorer.html"), ("a", "the_explorer.html")} <= set(home.links)
     assert books.broken(site)[0] == []
-    (helpers / "explorer.html").unlink()
-    (tmp_path / "README.md").write_text("# Page\n", "utf-8")
-    books.build(tmp_path / "without" / "site", notebooks)
-    assert not list((tmp_path / "without").rglob("*explorer.html"))
+
+
+def test_without_an_explorer_no_page_leads_to_it(tmp_path, monkeypatch) -> None:
+    conf = configuration()
+    monkeypatch.setattr(conf, "EXPLORER", tmp_path / "explorer.html")
+    assert "the_explorer" not in conf.navigation()
+    (tmp_path / "explorer.html").touch()
+    assert "the_explorer" in conf.navigation()
+    assert ("the_explorer.md" in conf.exclude_patterns) != (ROOT / "helpers" / "explorer.html").exists()
 
 
 # ------------------------------------------------------------------------------------- to teach
