@@ -66,7 +66,8 @@ def imports(path: Path) -> list[str]:
 
 def test_every_room_has_its_place() -> None:
     assert rooms() == sorted(BELOW)
-    assert sum(not (PACKAGE / room).is_dir() for room in rooms()) <= 16
+    modules_of_lessons = [room for room in rooms() if not (PACKAGE / room).is_dir() and room != "pack"]
+    assert len(modules_of_lessons) <= 16  # pack is course.py's, and no lesson imports it
     places = list(BELOW)
     for room, below in BELOW.items():
         assert all(places.index(one) < places.index(room) for one in below.split()), room
