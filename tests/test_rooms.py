@@ -25,12 +25,13 @@ BELOW = {
     "data": "runtime",
     "models": "",
     "theory": "schedules",
+    "loss_law": "schedules",
     "curvature": "",
     "training": "schedules for_torch for_keras runtime recipe data",
     "races": "schedules for_torch for_keras runtime statistics recipe data models theory training",
     "plots": "schedules statistics",
     "explorer": "plots",
-    "exercises": "schedules for_torch for_keras statistics theory",
+    "exercises": "schedules for_torch for_keras statistics theory loss_law",
 }
 
 
@@ -89,7 +90,9 @@ def test_the_files_of_the_races_do_not_go_in_circles() -> None:
         graph = {name: needs for name, needs in graph.items() if name not in leaves}
 
 
-LIGHT = "schedules plateau range_test runtime statistics recipe data theory plots explorer exercises races races.worker"
+LIGHT = (
+    "schedules plateau range_test runtime statistics recipe data theory loss_law plots explorer exercises races.worker"
+)
 
 
 @pytest.mark.parametrize(
