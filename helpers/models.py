@@ -42,6 +42,7 @@ __all__ = [
 ImageShape = tuple[int, int, int]  # height, width, channels
 BN_EPSILON, BN_KEEP = 1e-5, 0.9  # Keras' momentum 0.9 is PyTorch's 0.1
 LN_EPSILON = 1e-5  # of LayerNorm, as in PyTorch
+LETTERS_SCALE = 0.2  # of the embeddings of `letters_torch` at the start
 LOGIT_SCALE = 0.125  # ResNet-9 divides its logits by 8, which softens its first steps
 
 
@@ -381,7 +382,7 @@ def letters_keras(
     (None, 97)
     """
     seeds = _seeds(seed)
-    known = layers.Embedding(symbols, embedding, embeddings_initializer=_normal(1.0, next(seeds)))
+    known = layers.Embedding(symbols, embedding, embeddings_initializer=_normal(LETTERS_SCALE, next(seeds)))
     body = [known, layers.Flatten(), layers.Dense(hidden, activation="relu", **_he_uniform(next(seeds)))]
     return keras.Sequential([keras.Input((context,), dtype="int32"), *body, _head(symbols, next(seeds))])
 
@@ -555,12 +556,12 @@ def _head(classes: int, seed: int, *, use_bias: bool = True) -> keras.layers.Lay
 def initialise(model: nn.Module, seed: int) -> nn.Module:
     """He-uniform weights before a ReLU, LeCun-uniform before the logits, zero biases: as in the Keras twins.
 
-    Embeddings are normal, with deviation 1.
+    Embeddings are normal, with deviation `LETTERS_SCALE`.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.Embedding):
-            nn.init.normal_(module.weight, generator=generator)
+            nn.init.normal_(module.weight, std=LETTERS_SCALE, generator=generator)
     weighted = [module for module in model.modules() if isinstance(module, (nn.Linear, nn.Conv2d))]
     for module in weighted:
         last = module is weighted[-1]
