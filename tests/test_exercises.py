@@ -171,7 +171,6 @@ RIGHT = {
     "a_barrier": "B",
     "best_factor": lambda far, noise: (far / noise) ** 0.5,
     "annealing_area": area,
-    "ten_doublings": 2**10,
     "one_run_only": "B",
     "wsd_in_torch": flat_then_down,
     "same_sum": ("higher", [64.1, 63.9, 64.2], [69.0, 69.3, 68.8]),

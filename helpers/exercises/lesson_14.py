@@ -1,4 +1,4 @@
-"""Lesson 14, predicting the loss: an area by hand, an exponent, what one run hides, PyTorch's own, a line reversed."""
+"""Lesson 14, predicting the loss: an area by hand, what one run hides, PyTorch's own, a line reversed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..schedules import constant, linear
-from .kinds import Choice, Exercise, Function, Mistake, Numbers
+from .kinds import Choice, Exercise, Function, Mistake
 from .practice import Prediction, SchedulerAnswer
 
 
@@ -73,17 +73,6 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake(
                 lambda rates, memory: rates[0] - rates[-1], "that is how far the rate has fallen, not for how long"
             ),
-        ),
-    ),
-    Numbers(
-        "ten_doublings",
-        "Progress of A S**-0.1 at a constant rate: how many times as long must a run be for half of it?",
-        "2**(1 / 0.1) = 1024. What is left of the noise at the end is cheaper to remove than what is left to learn.",
-        expected=1024,
-        mistakes=(
-            Mistake(2, "that would be so for an exponent of 1: here it is 0.1"),
-            Mistake(10, "ten is how many times the length must be doubled: 2 * 2 * ..."),
-            Mistake(20, "solve S**-0.1 = 0.5: the exponent stands above, so the answer is a power of 2"),
         ),
     ),
     Choice(
