@@ -430,7 +430,7 @@ def predictions(
     losses = [np.ravel(one) for _, _, *both in named.values() for one in both if one is not None]
     low, high = min(part.min() for part in losses), max(part.max() for part in losses)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.5 + (2.0 if columns > 3 else 2.6) * rows))
+        figure = Figure(figsize=(WIDTH, 0.5 + (1.9 if columns > 3 else 2.6) * rows))
         axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for place, (label, (rates, at, predicted, measured)) in enumerate(named.items()):
             axis, lowest = axes.flat[place], place + columns >= len(named)
@@ -440,7 +440,9 @@ def predictions(
             axis.set(xlabel="updates made" if lowest else " ", ylim=(ground, high))
             axis.set(ylabel=" " if place % columns else "held-out loss, nats")
             axis.tick_params(labelbottom=lowest)
-            axis.set_title(label if measured is None else f"{label}\n{_off(predicted, measured)}", fontsize=8)
+            axis.set_title(
+                label if measured is None else f"{label}\n{_off(predicted, measured)}", fontsize=7 if columns > 3 else 9
+            )
             if measured is not None:
                 edges = np.min(measured, axis=0), np.max(measured, axis=0)
                 axis.fill_between(at, *edges, color=COLOURS[0], alpha=0.4, lw=0)
