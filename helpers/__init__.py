@@ -8,7 +8,7 @@ plateau     the rule that reacts, ReduceOnPlateau
 range_test  the LR range test around your own loop, which leaves no trace
 
 What is trained, and how:
-data        MNIST and CIFAR-10, or what stands in for them;  ``python -m helpers.data`` carries them about
+data        MNIST and CIFAR-10, or what stands in for them; text;  ``python -m helpers.data`` carries images about
 pack        all of the course in one folder, for a room without a network
 models      the same networks in both frameworks
 recipe      augmentation, label smoothing, precision
@@ -17,6 +17,7 @@ races       the fair race: every schedule at its own best rate, with intervals
 
 What can be worked out and measured without a network:
 theory      parabolas, the noise floor, the bound on the last iterate
+loss_law    from a schedule to its loss curve: fit a law on a run or two, predict, recommend
 curvature   how sharply the loss of a real network bends
 statistics  means with their uncertainty
 

@@ -1,6 +1,7 @@
-"""MNIST and CIFAR-10 where they can be had, real handwritten digits from scikit-learn where they cannot.
+"""MNIST and CIFAR-10 where they can be had, real handwritten digits from scikit-learn where they cannot; and text.
 
-`load(name)` looks in the data folder, then downloads, then falls back to the embedded default, and says which.
+`load(name)` looks in the data folder, then downloads, then falls back to the embedded default, and says which. Text is
+source code of the Python standard library that runs the course: nothing to download, nothing to carry.
 From a shell, for whoever carries the data into a room without a network:
 
     python -m helpers.data fetch             download both data sets into the data folder
@@ -17,8 +18,10 @@ import http.client
 import io
 import os
 import pickle
+import platform
 import shutil
 import sys
+import sysconfig
 import tarfile
 import tempfile
 import urllib.request
@@ -33,7 +36,7 @@ import platformdirs
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-__all__ = ["Dataset", "DatasetError", "folder", "load"]
+__all__ = ["ALPHABET", "Dataset", "DatasetError", "folder", "load", "to_symbols", "to_text"]
 
 CONTACT_SECONDS, STALL_SECONDS = 5.0, 15.0  # how long to wait for a first answer, and for the next piece
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -48,6 +51,24 @@ SHA256 = {  # of the files there
 }
 TITLES = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
 STAND_IN = {"mnist": "digits", "cifar10": "digits_rgb"}
+EMBEDDED = (*STAND_IN.values(), "stdlib_text")
+ALPHABET = "\t\n" + "".join(map(chr, range(32, 127)))  # the tab stands for four spaces: an indent is one symbol
+# Modules of the standard library, as they have been from Python 3.11 to 3.13 but for a seventh of their lines at most
+TEXT_TRAIN = """
+_collections_abc _pydecimal _pyio argparse ast asyncio/base_events asyncio/events asyncio/proactor_events
+asyncio/sslproto bdb calendar codecs collections/__init__ compileall concurrent/futures/_base contextlib difflib
+doctest email/_header_value_parser email/feedparser email/generator email/header email/headerregistry email/message
+ftplib functools http/client http/cookiejar http/server imaplib ipaddress logging/__init__ logging/handlers mailbox
+mimetypes modulefinder multiprocessing/managers multiprocessing/pool optparse pickle pickletools plistlib pprint
+pstats re/_compiler re/_parser socket subprocess tarfile tomllib/_parser trace urllib/parse urllib/request weakref
+xml/dom/expatbuilder xml/dom/minidom xml/etree/ElementTree xmlrpc/client xmlrpc/server zoneinfo/_zoneinfo
+"""
+TEXT_TEST = """
+base64 cmd concurrent/futures/thread copyreg email/policy fileinput getopt gettext graphlib heapq html/parser
+http/cookies json/decoder json/encoder multiprocessing/queues multiprocessing/util netrc poplib pyclbr runpy sched
+shelve shlex smtplib socketserver string textwrap timeit tracemalloc urllib/robotparser wsgiref/handlers
+xml/dom/pulldom xml/sax/saxutils zipapp
+"""
 # SHA-256 over the raw bytes of the four arrays, in the order of ARRAYS -> what they are
 KNOWN = {
     "mnist": {"06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16": "MNIST"},
@@ -61,18 +82,19 @@ class DatasetError(Exception):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images and labels, with a sentence that says where they come from.
+    """Images and labels, or text and what comes next, with a sentence that says where they come from.
 
     Attributes
     ----------
     name : str
         What `load` was asked for, or the name of the stand-in that it gave instead.
-    x_train, x_test : ndarray of uint8, shape (examples, height, width, channels)
-        Pixels, 0 to 255.
+    x_train, x_test : ndarray of uint8
+        Images, of shape (examples, height, width, channels): pixels, 0 to 255. Text, of shape (examples,), or
+        (examples, context) after `windows`: symbols, as numbered by ``ALPHABET``.
     y_train, y_test : ndarray of int64, shape (examples,)
-        Classes, 0 to 9.
+        Classes, 0 to 9. Of text the next symbol; or those of a whole window, (examples, context).
     source : str
-        Where the images come from, and how many there are of a subset.
+        Where the data comes from, and how many images there are of a subset.
     """
 
     name: str
@@ -121,15 +143,64 @@ class Dataset:
             source=f"{self.source}, {examples:,} training images held out",
         )
 
+    def windows(self, context: int, *, test: int = 2048, every: bool = False) -> Dataset:
+        """Text as examples for a network: ``context`` symbols, and the one that comes next.
+
+        Parameters
+        ----------
+        context : int
+            How many symbols the network sees.
+        test : int
+            How many of the held-out windows to keep, evenly spaced over the held-out files.
+        every : bool
+            Ask for the next symbol after each of the ``context`` symbols, as for a Transformer: y is as long as x.
+
+        Returns
+        -------
+        Dataset
+            One training example for every place in the text. The windows are views: they take no memory.
+
+        Raises
+        ------
+        ValueError
+            For images, and for sizes that the text does not have.
+
+        Examples
+        --------
+        >>> text = load("stdlib_text")
+        >>> seen = text.windows(context=8, test=100)
+        >>> seen.x_test.shape, seen.y_test.shape, text.windows(context=64, every=True).y_test.shape
+        ((100, 8), (100,), (2048, 64))
+        """
+        if self.x_train.ndim != 1:
+            raise ValueError(f"windows are cut from text, and this is {self.source}")
+        most = min(len(self.x_train), len(self.x_test))
+        if not 1 <= context <= most or not 1 <= test <= len(self.x_test) - context + 1:
+            raise ValueError(f"no {test} test windows of {context} symbols in a text of {most:,}")
+        spread = np.linspace(0, len(self.x_test) - context, test).round().astype(int)
+
+        def cut(row: NDArray[Any]) -> NDArray[Any]:
+            return np.lib.stride_tricks.sliding_window_view(row, context, writeable=True)
+
+        y_train, y_test = (cut(y) if every else y[context - 1 :] for y in (self.y_train, self.y_test))
+        parts = {"x_train": cut(self.x_train), "y_train": y_train, "x_test": cut(self.x_test)[spread]}
+        return replace(self, **parts, y_test=y_test[spread])
+
     def scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and standard deviation of the training pixels, per channel: ``(x - mean) / std`` is standardised."""
+        """Mean and standard deviation of the training pixels, per channel: ``(x - mean) / std`` is standardised.
+
+        Text has none, and gives 0 and 1: symbols are names, not quantities.
+        """
         return self._scaling
 
     def standardiser(self, device: str | None = None) -> Callable[[Any], Any]:
         """A function that makes raw images into network input: float32, mean 0 and deviation 1 over the training set.
 
-        It takes NumPy arrays, or, when a ``device`` is given, PyTorch tensors there; the shape stays.
+        It takes NumPy arrays, or, when a ``device`` is given, PyTorch tensors there; the shape stays. Text it leaves as
+        it is.
         """
+        if self.x_train.ndim < 4:
+            return lambda symbols: symbols
         mean, std = self.scaling()
         if device is None:
             return lambda images: (images.astype(np.float32) - mean) / std
@@ -140,6 +211,8 @@ class Dataset:
 
     @functools.cached_property
     def _scaling(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self.x_train.ndim < 4:
+            return np.zeros(1, np.float32), np.ones(1, np.float32)
         # float64 accumulators: a float32 sum over 150 million pixels loses digits
         mean = self.x_train.mean(axis=(0, 1, 2), dtype=np.float64)
         std = self.x_train.std(axis=(0, 1, 2), dtype=np.float64)
@@ -153,7 +226,7 @@ def folder() -> Path:
 
 
 def load(name: str, *, download: bool = True) -> Dataset:
-    """Load "mnist", "cifar10", or one of the embedded sets "digits" (28x28x1) and "digits_rgb" (32x32x3).
+    """Load "mnist", "cifar10", or an embedded set: "digits" (28x28x1), "digits_rgb" (32x32x3), "stdlib_text".
 
     Looks in the data folder, then downloads into it, then falls back to the embedded default, with a printed line
     for whatever did not go as planned. A broken file is set aside, never used and never overwritten.
@@ -161,7 +234,7 @@ def load(name: str, *, download: bool = True) -> Dataset:
     Parameters
     ----------
     name : str
-        One of the four.
+        One of the five.
     download : bool
         Whether it may be downloaded when it is not in the data folder.
 
@@ -174,6 +247,8 @@ def load(name: str, *, download: bool = True) -> Dataset:
     ------
     ValueError
         For another name.
+    DatasetError
+        For "stdlib_text" where Python comes without its source files.
 
     Examples
     --------
@@ -183,10 +258,10 @@ def load(name: str, *, download: bool = True) -> Dataset:
     >>> digits.source
     "scikit-learn's handwritten digits (8x8, enlarged)"
     """
-    if name in STAND_IN.values():
-        return _embedded(name)
+    if name in EMBEDDED:
+        return _standard_library() if name == "stdlib_text" else _embedded(name)
     if name not in SHAPES:
-        raise ValueError(f"unknown data set {name!r}: choose from {', '.join([*SHAPES, *STAND_IN.values()])}")
+        raise ValueError(f"unknown data set {name!r}: choose from {', '.join([*SHAPES, *EMBEDDED])}")
     path = folder() / f"{name}.npz"
     try:
         if path.exists():
@@ -352,6 +427,51 @@ def _coloured(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     background = mix * one + (1 - mix) * two
     opacity = ink / 255
     return (opacity * pen + (1 - opacity) * background).astype(np.uint8)
+
+
+# ------------------------------------------------------------------------------------------- text
+def to_symbols(text: str) -> NDArray[np.uint8]:
+    r"""Text as numbers, one a symbol; what ``ALPHABET`` does not have is left out.
+
+    >>> to_symbols("a é\n    b").tolist()
+    [67, 2, 1, 0, 68]
+    """
+    numbers = bytes(max(ALPHABET.find(chr(code)), 0) for code in range(256))
+    unknown = bytes(code for code in range(128) if chr(code) not in ALPHABET)
+    raw = text.encode("ascii", "ignore").replace(b" " * 4, b"\t").translate(numbers, delete=unknown)
+    return np.frombuffer(bytearray(raw), np.uint8)  # of a bytearray, to be writeable: PyTorch warns of others
+
+
+def to_text(symbols: NDArray[Any]) -> str:
+    r"""Text of numbers that `to_symbols` gave, or a network.
+
+    >>> to_text(to_symbols("if x:\n    pass"))
+    'if x:\n    pass'
+    """
+    return "".join(ALPHABET[symbol] for symbol in symbols).replace("\t", " " * 4)
+
+
+def _standard_library() -> Dataset:
+    """Modules of the Python that runs this, some of them held out; a module that is not there is left out."""
+    library = Path(sysconfig.get_path("stdlib"))
+    parts, found = [], 0
+    for names in (TEXT_TRAIN, TEXT_TEST):
+        paths = [library / f"{name}.py" for name in names.split()]
+        texts = [path.read_text("utf-8") for path in paths if path.is_file()]
+        parts.append(to_symbols("".join(texts)))
+        found += len(texts)
+    asked = len(f"{TEXT_TRAIN} {TEXT_TEST}".split())
+    if found < 0.9 * asked:
+        raise DatasetError(
+            f"this Python has {found} of {asked} source files of its standard library where it says they are; "
+            "install Python from python.org, conda or your system's packages"
+        )
+    train, test = parts
+    digest = hashlib.sha256(train.tobytes() + b"/" + test.tobytes()).hexdigest()[:8]
+    modules = f"{asked}" if found == asked else f"{found} of {asked}"
+    source = f"source code of {modules} standard library modules, Python {platform.python_version()} ({digest})"
+    nexts = [row[1:].astype(np.int64) for row in (train, test)]
+    return Dataset("stdlib_text", train[:-1], nexts[0], test[:-1], nexts[1], source)
 
 
 # ---------------------------------------------------------------------------------------- command

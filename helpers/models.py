@@ -1,13 +1,15 @@
 """The same networks in both frameworks: same layers, same initial distribution, same BatchNorm constants.
 
-Small ones for handwritten digits; residual ones for small colour images, ResNet-20 and its kin and the fast ResNet-9.
-Every network ends in logits. `copy_weights` makes a PyTorch network equal to its Keras twin, number by number.
+Small ones for handwritten digits; residual ones for small colour images, ResNet-20 and its kin and the fast ResNet-9;
+two for text, a fully connected one and a Transformer. Every network ends in logits. `copy_weights` makes a PyTorch
+network equal to its Keras twin, number by number.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,16 +27,22 @@ __all__ = [
     "cnn_keras",
     "cnn_torch",
     "copy_weights",
+    "letters_keras",
+    "letters_torch",
     "mlp_keras",
     "mlp_torch",
     "resnet9_keras",
     "resnet9_torch",
     "resnet_keras",
     "resnet_torch",
+    "transformer_keras",
+    "transformer_torch",
 ]
 
 ImageShape = tuple[int, int, int]  # height, width, channels
 BN_EPSILON, BN_KEEP = 1e-5, 0.9  # Keras' momentum 0.9 is PyTorch's 0.1
+LN_EPSILON = 1e-5  # of LayerNorm, as in PyTorch
+LETTERS_SCALE = 0.2  # of the embeddings of `letters_torch` at the start
 LOGIT_SCALE = 0.125  # ResNet-9 divides its logits by 8, which softens its first steps
 
 
@@ -328,7 +336,208 @@ def resnet9_keras(
     return keras.Model(inputs, layers.Rescaling(LOGIT_SCALE)(x))
 
 
+# ------------------------------------------------------------------------------------------- text
+def letters_torch(
+    context: int = 8, *, symbols: int = 97, embedding: int = 12, hidden: int = 96, seed: int = 0
+) -> nn.Module:
+    """Guesses the next symbol from those before it: embeddings, one ReLU layer; 20 thousand weights by default.
+
+    Parameters
+    ----------
+    context : int
+        How many symbols it sees: text of shape (batch, context).
+    symbols : int
+        How many there are: of ``data.ALPHABET`` by default.
+    embedding, hidden : int
+        Numbers that stand for each symbol; width of the ReLU layer.
+    seed : int
+        Of the initial weights.
+
+    References
+    ----------
+    The network of Bengio et al. 2003, "A neural probabilistic language model", with letters for words.
+
+    Examples
+    --------
+    >>> letters_torch()(torch.zeros(2, 8, dtype=torch.uint8)).shape
+    torch.Size([2, 97])
+    """
+    body = [_Symbols(symbols, embedding), nn.Flatten(), nn.Linear(context * embedding, hidden), nn.ReLU()]
+    return initialise(nn.Sequential(*body, nn.Linear(hidden, symbols)), seed)
+
+
+def letters_keras(
+    context: int = 8, *, symbols: int = 97, embedding: int = 12, hidden: int = 96, seed: int = 0
+) -> keras.Model:
+    """The network of `letters_torch`, for text (batch, context).
+
+    Parameters
+    ----------
+    context, symbols, embedding, hidden, seed
+        As in `letters_torch`.
+
+    Examples
+    --------
+    >>> letters_keras().output_shape
+    (None, 97)
+    """
+    seeds = _seeds(seed)
+    known = layers.Embedding(symbols, embedding, embeddings_initializer=_normal(LETTERS_SCALE, next(seeds)))
+    body = [known, layers.Flatten(), layers.Dense(hidden, activation="relu", **_he_uniform(next(seeds)))]
+    return keras.Sequential([keras.Input((context,), dtype="int32"), *body, _head(symbols, next(seeds))])
+
+
+class _Symbols(nn.Embedding):
+    """An embedding that takes whole numbers of any type."""
+
+    def forward(self, symbols: torch.Tensor) -> torch.Tensor:
+        return super().forward(symbols.long())
+
+
+class _Places(nn.Embedding):
+    """Adds to each place of a text what has been learned for that place."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.weight[: x.shape[-2]]
+
+
+class _Attention(nn.Module):
+    """Causal self-attention: no place sees what comes after it."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.mix, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, places, width = x.shape
+        mixed = self.mix(x).reshape(batch, places, 3, self.heads, width // self.heads)
+        query, key, value = mixed.permute(2, 0, 3, 1, 4)
+        seen = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        return self.out(seen.transpose(1, 2).reshape(batch, places, width))
+
+
+class _Added(nn.Module):
+    """x + body(LayerNorm(x)): "pre-norm"."""
+
+    def __init__(self, width: int, *body: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.LayerNorm(width, eps=LN_EPSILON), *body)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.body(x)
+
+
+def transformer_torch(
+    context: int = 64,
+    *,
+    symbols: int = 97,
+    width: int = 64,
+    heads: int = 4,
+    blocks: int = 2,
+    seed: int = 0,
+) -> nn.Module:
+    """A pre-norm Transformer that guesses the next symbol at every place; 116 thousand weights by default.
+
+    Parameters
+    ----------
+    context : int
+        The longest text it can see: (batch, places), with up to so many places. Logits are (batch, places, symbols).
+    symbols, seed
+        As in `letters_torch`.
+    width, heads, blocks : int
+        Numbers that stand for each place; attention heads that share them; blocks of attention and a ReLU layer.
+
+    References
+    ----------
+    Radford et al. 2019, "Language models are unsupervised multitask learners" (GPT-2), section 2.3: the order of the
+    layers and the smaller start of what is added; with ReLU in the place of GELU, which on a CPU is faster.
+
+    Examples
+    --------
+    >>> sum(weight.numel() for weight in transformer_torch().parameters())
+    116096
+    >>> transformer_torch()(torch.zeros(2, 5, dtype=torch.uint8)).shape
+    torch.Size([2, 5, 97])
+    """
+    body: list[nn.Module] = [_Symbols(symbols, width), _Places(context, width)]
+    for _ in range(blocks):
+        body += [_Added(width, _Attention(width, heads))]
+        body += [_Added(width, nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))]
+    model = nn.Sequential(*body, nn.LayerNorm(width, eps=LN_EPSILON), nn.Linear(width, symbols, bias=False))
+    generator = torch.Generator().manual_seed(seed)
+    for name, weight in model.named_parameters():
+        if weight.ndim > 1:  # scales and biases start at 1 and 0
+            last = name.endswith(("out.weight", "body.3.weight"))
+            weight.data.normal_(0.0, 0.02 / math.sqrt(2 * blocks) if last else 0.02, generator=generator)
+        elif name.endswith("bias"):
+            nn.init.zeros_(weight)
+    return model
+
+
+@keras.saving.register_keras_serializable(package="learning_rate_schedules")
+class _PlacesKeras(layers.Layer):
+    """As `_Places`."""
+
+    def __init__(self, places: int, seed: int = 0, **options: Any) -> None:
+        super().__init__(**options)
+        self.places, self.seed = places, seed
+
+    def build(self, shape: Any) -> None:
+        self.learned = self.add_weight((self.places, shape[-1]), initializer=_normal(0.02, self.seed), name="places")
+
+    def call(self, x: Any) -> Any:
+        return x + self.learned[: ops.shape(x)[-2]]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "places": self.places, "seed": self.seed}
+
+
+def transformer_keras(
+    context: int = 64,
+    *,
+    symbols: int = 97,
+    width: int = 64,
+    heads: int = 4,
+    blocks: int = 2,
+    seed: int = 0,
+) -> keras.Model:
+    """The network of `transformer_torch`, for text (batch, context).
+
+    Parameters
+    ----------
+    context, symbols, width, heads, blocks, seed
+        As in `transformer_torch`; here every text has ``context`` places.
+
+    Examples
+    --------
+    >>> transformer_keras().count_params(), transformer_keras().output_shape
+    (116096, (None, 64, 97))
+    """
+    seeds, inputs = _seeds(seed), keras.Input((context,), dtype="int32")
+
+    def dense(units: int, scale: float = 0.02, **options: Any) -> layers.Dense:
+        return layers.Dense(units, kernel_initializer=_normal(scale, next(seeds)), **options)
+
+    small = 0.02 / math.sqrt(2 * blocks)
+    x = layers.Embedding(symbols, width, embeddings_initializer=_normal(0.02, next(seeds)))(inputs)
+    x = _PlacesKeras(context, next(seeds))(x)
+    for _ in range(blocks):
+        mixed = dense(3 * width, use_bias=False)(layers.LayerNormalization(epsilon=LN_EPSILON)(x))
+        split = ops.split(ops.reshape(mixed, (-1, context, 3 * heads, width // heads)), 3, axis=2)
+        seen = ops.reshape(ops.dot_product_attention(*split, is_causal=True), (-1, context, width))
+        x = layers.Add()([x, dense(width, small, use_bias=False)(seen)])
+        wide = dense(4 * width, activation="relu")(layers.LayerNormalization(epsilon=LN_EPSILON)(x))
+        x = layers.Add()([x, dense(width, small)(wide)])
+    x = layers.LayerNormalization(epsilon=LN_EPSILON)(x)
+    return keras.Model(inputs, dense(symbols, use_bias=False)(x))
+
+
 # ----------------------------------------------------------------------------------------- shared
+def _normal(scale: float, seed: int) -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(stddev=scale, seed=seed)
+
+
 def _he_uniform(seed: int) -> dict[str, keras.initializers.Initializer]:
     """The weights of every Keras layer before a ReLU: He-uniform."""
     return {"kernel_initializer": keras.initializers.HeUniform(seed=seed)}
@@ -345,8 +554,14 @@ def _head(classes: int, seed: int, *, use_bias: bool = True) -> keras.layers.Lay
 
 
 def initialise(model: nn.Module, seed: int) -> nn.Module:
-    """He-uniform weights before a ReLU, LeCun-uniform before the logits, zero biases: as in the Keras twins."""
+    """He-uniform weights before a ReLU, LeCun-uniform before the logits, zero biases: as in the Keras twins.
+
+    Embeddings are normal, with deviation `LETTERS_SCALE`.
+    """
     generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=LETTERS_SCALE, generator=generator)
     weighted = [module for module in model.modules() if isinstance(module, (nn.Linear, nn.Conv2d))]
     for module in weighted:
         last = module is weighted[-1]
@@ -361,8 +576,9 @@ def copy_weights(source: keras.Model, target: nn.Module) -> None:
 
     Raises ``ValueError`` when the two are not twins.
     """
+    kinds = (nn.Linear, nn.Conv2d, nn.BatchNorm2d, nn.LayerNorm, nn.Embedding)
     weighted = [layer for layer in source.layers if layer.weights]
-    modules = [module for module in target.modules() if isinstance(module, (nn.Linear, nn.Conv2d, nn.BatchNorm2d))]
+    modules = [module for module in target.modules() if isinstance(module, kinds)]
     if len(weighted) != len(modules):
         raise ValueError(f"not the same network: {len(weighted)} layers with weights against {len(modules)}")
     with torch.no_grad():
@@ -371,8 +587,9 @@ def copy_weights(source: keras.Model, target: nn.Module) -> None:
             if isinstance(module, nn.BatchNorm2d):
                 slots = [module.weight, module.bias, module.running_mean, module.running_var]
             else:
-                slots = [module.weight] if module.bias is None else [module.weight, module.bias]
-                values[0] = values[0].permute(3, 2, 0, 1) if values[0].ndim == 4 else values[0].T
+                slots = list(module.parameters())
+                if not isinstance(module, (nn.LayerNorm, nn.Embedding)):
+                    values[0] = values[0].permute(3, 2, 0, 1) if values[0].ndim == 4 else values[0].T
             for slot, value in zip(slots, values, strict=True):
                 if slot is None or slot.shape != value.shape:
                     raise ValueError(f"not the same network: {layer.name} holds {tuple(value.shape)}")

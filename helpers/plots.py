@@ -34,6 +34,7 @@ __all__ = [
     "comparison",
     "differences",
     "lr_and_momentum",
+    "predictions",
     "range_tests",
     "ranks",
     "rate_curves",
@@ -389,6 +390,76 @@ def ranks(named: Mapping[str, tuple[float, float]], *, source: str) -> Figure:
         axis.grid(False)
         figure.suptitle(source, fontsize=8, color="#555555")
     return figure
+
+
+def predictions(
+    named: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike | None]],
+    *,
+    source: str,
+    columns: int = 5,
+    known: int | None = None,
+) -> Figure:
+    r"""Draw predicted losses over the measured ones, a panel for each run, with its schedule in grey at the bottom.
+
+    Parameters
+    ----------
+    named : mapping
+        Label -> rates (T,), updates made (M,), predicted losses (M,), and measured losses (seeds, M), or None before
+        they are known. Where they are, the title ends with the error of the last prediction and the seeds' deviation.
+    source : str
+        The data the losses were measured on.
+    columns : int
+        Panels in a row.
+    known : int, optional
+        The length of the runs that the prediction was made from, which is shaded.
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to draw.
+
+    Examples
+    --------
+    >>> figure = predictions({"flat": ([0.1] * 3, [2, 3], [2.5, 2.25], [[2.5, 2.0], [3.0, 2.25]])}, source="no data")
+    >>> figure.axes[0].get_title("left")
+    'flat\nend +0.125, SD 0.177'
+    """
+    if not named:
+        raise ValueError("nothing to draw: give at least one prediction")
+    rows = -(-len(named) // columns)
+    losses = [np.ravel(one) for _, _, *both in named.values() for one in both if one is not None]
+    low, high = min(part.min() for part in losses), max(part.max() for part in losses)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.5 + (1.9 if columns > 3 else 2.6) * rows))
+        axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for place, (label, (rates, at, predicted, measured)) in enumerate(named.items()):
+            axis, lowest = axes.flat[place], place + columns >= len(named)
+            ground = low - 0.25 * (high - low)
+            ceiling = ground + 0.25 * (high - low) * np.asarray(rates) / np.max(rates)
+            axis.fill_between(np.arange(len(ceiling)), ground, ceiling, color="#DDDDDD", lw=0)
+            axis.set(xlabel="updates made" if lowest else " ", ylim=(ground, high))
+            axis.set(ylabel=" " if place % columns else "held-out loss, nats")
+            axis.tick_params(labelbottom=lowest)
+            axis.set_title(
+                label if measured is None else f"{label}\n{_off(predicted, measured)}", fontsize=7 if columns > 3 else 9
+            )
+            if measured is not None:
+                edges = np.min(measured, axis=0), np.max(measured, axis=0)
+                axis.fill_between(at, *edges, color=COLOURS[0], alpha=0.4, lw=0)
+            if known is not None:
+                axis.axvspan(0, known, color=COLOURS[4], alpha=0.15, lw=0)
+            axis.plot(at, predicted, "-", color="black", lw=1.1)
+            axis.set_xticks([0, len(ceiling)])
+        for axis in axes.flat[len(named) :]:
+            axis.remove()
+        what = "black: predicted; blue: measured, lowest to highest seed; grey: the schedule"
+        figure.suptitle(f"{what}\ndata: {source}", fontsize=8, color="#555555")
+    return figure
+
+
+def _off(predicted: ArrayLike, measured: ArrayLike) -> str:
+    ends = np.asarray(measured, dtype=np.float64)[:, -1]
+    return f"end {np.asarray(predicted)[-1] - ends.mean():+.3f}, SD {ends.std(ddof=1):.3f}"
 
 
 def used(rates: Sequence[float], meant: Schedule, *, unit: str = "update", log: bool = False) -> Figure:

@@ -68,7 +68,7 @@ class Recipe:
         Parameters
         ----------
         images : ndarray or Tensor, shape (batch, height, width, channels)
-            Not changed.
+            Not changed. (Without augmentation any examples will do.)
         seed : int
             Of the run.
         update : int
@@ -93,6 +93,8 @@ class Recipe:
         >>> mirrored[0, :, :, 0].tolist(), mirrored[1, :, :, 0].tolist()
         ([[0, 1], [2, 3]], [[5, 4], [7, 6]])
         """
+        if not (self.flip or self.pad or self.cutout):
+            return images
         array: Any = images
         count, height, width = array.shape[:3]
         if self.pad >= min(height, width):

@@ -256,7 +256,8 @@ def fit_torch(
     Parameters
     ----------
     model : Module
-        Takes images (batch, channels, height, width), returns logits. It is trained in place and left on ``device``.
+        Takes images (batch, channels, height, width) or text (batch, context), returns logits. It is trained in place
+        and left on ``device``.
     optimizer : Optimizer
         Of the model's parameters. The rates of its first parameter group are recorded.
     dataset : Dataset
@@ -303,8 +304,8 @@ def fit_torch(
         for update, indices in enumerate(order):
             x, y = feed(update, indices)
             with _precision(recipe, device):
-                logits = model(x.permute(0, 3, 1, 2).to(kind))
-                loss = functional.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
+                logits = model(_as_torch_sees(x, kind)).flatten(0, -2)
+                loss = functional.cross_entropy(logits, y.flatten(), label_smoothing=recipe.label_smoothing)
             rate, momentum = _held(optimizer)
             run.losses.append(loss.item())
             run.learning_rates.append(rate)
@@ -327,6 +328,11 @@ def fit_torch(
     return _finish(run)
 
 
+def _as_torch_sees(x: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+    """Images in a network's precision with their channels first; text as it is."""
+    return x.permute(0, 3, 1, 2).to(kind) if x.ndim == 4 else x
+
+
 def _held(optimizer: torch.optim.Optimizer) -> tuple[float, float]:
     group = optimizer.param_groups[0]
     momentum = group["momentum"] if "momentum" in group else group.get("betas", (math.nan,))[0]
@@ -341,7 +347,7 @@ class Feed:
     """The batches of a run as a network sees them: augmented, then standardised, in float32.
 
     Call it with the number of an update and the indices of its images, as `batches` gives them: it returns images of
-    shape (batch, height, width, channels) and labels of shape (batch,).
+    shape (batch, height, width, channels) and labels of shape (batch,). Text comes as it is.
 
     Parameters
     ----------
@@ -406,12 +412,12 @@ def evaluate_torch(
         part = slice(start, start + EVALUATION_BATCH)
         labels = torch.from_numpy(dataset.y_test[part]).to(device)
         with _precision(recipe, device):
-            images = standardise(torch.from_numpy(dataset.x_test[part]).to(device))
-            logits = model(images.permute(0, 3, 1, 2).to(kind))
-            loss += functional.cross_entropy(logits, labels, reduction="sum").item()
-        correct += (logits.argmax(1) == labels).sum().item()
+            x = standardise(torch.from_numpy(dataset.x_test[part]).to(device))
+            logits = model(_as_torch_sees(x, kind)).flatten(0, -2)
+            loss += functional.cross_entropy(logits, labels.flatten(), reduction="sum").item()
+        correct += (logits.argmax(1) == labels.flatten()).sum().item()
     model.train()
-    return {"loss": loss / len(dataset.x_test), "accuracy": correct / len(dataset.x_test)}
+    return {"loss": loss / dataset.y_test.size, "accuracy": correct / dataset.y_test.size}
 
 
 # ------------------------------------------------------------------------------------------ Keras

@@ -5,7 +5,9 @@ import io
 import os
 import pickle
 import re
+import shutil
 import socket
+import subprocess
 import tarfile
 import threading
 import time
@@ -62,6 +64,78 @@ def test_the_embedded_default_is_real_and_repeatable(name: str, shape: tuple[int
     assert set(one.y_train) == set(one.y_test) == set(range(10))
     assert one.x_train.max() > 200
     assert "handwritten digits" in one.source
+
+
+def test_text_is_the_standard_library_with_files_held_out(folder) -> None:
+    text = data.load("stdlib_text")
+    assert re.fullmatch(r"source code of 94 standard .+, Python 3\.\d+\.\d+ \([0-9a-f]{8}\)", text.source)
+    assert not list(folder.iterdir()), "nothing is written"
+    assert 2_500_000 < len(text.x_train) < 2_800_000
+    assert 0.14 < len(text.x_test) / len(text.x_train) < 0.18
+    assert text.x_train.max() < len(data.ALPHABET) == 97
+    for x, y in ((text.x_train, text.y_train), (text.x_test, text.y_test)):
+        assert np.array_equal(x[1:], y[:-1]), "what is asked for is what comes next"
+    trained, held_out = data.to_text(text.x_train), data.to_text(text.x_test)
+    assert "class OrderedDict(dict):\n    'Dictionary that remembers insertion order'\n" in trained
+    assert "class TopologicalSorter:" in held_out
+    assert "class TopologicalSorter:" not in trained
+
+
+def test_text_and_symbols_are_the_same_thing() -> None:
+    kept = "def f(x):\n        return x  # 1\n"
+    assert data.to_text(data.to_symbols(kept)) == kept
+    assert data.to_symbols("\té\r\x00" + "~").tolist() == [0, 96]
+    assert data.to_text(np.arange(97)) == " " * 4 + data.ALPHABET[1:]
+
+
+def test_windows_are_cut_from_text_at_every_place(recwarn) -> None:
+    text = data.load("stdlib_text")
+    one, every = text.windows(8, test=100), text.windows(8, test=100, every=True)
+    assert one.x_train.shape == (len(text.x_train) - 7, 8)
+    for windows in (one, every):
+        for k in (0, 1000, -1):
+            following = np.append(text.x_train, text.y_train[-1])[8:]
+            assert np.array_equal(windows.x_train[k][1:], every.y_train[k][:-1])
+            assert every.y_train[k][-1] == one.y_train[k] == following[k]
+    assert np.array_equal(one.x_test[[0, -1]], [text.x_test[:8], text.x_test[-8:]])
+    assert np.array_equal(one.y_test, every.y_test[:, -1])
+    assert len(np.unique(one.x_test, axis=0)) > 90, "spread over the files"
+    assert one.source == text.source
+    import torch
+
+    torch.from_numpy(one.x_train), torch.from_numpy(every.y_train)
+    assert not recwarn.list, "writeable"
+    assert one.standardiser()(one.x_test) is one.x_test, "symbols are not scaled"
+
+
+@pytest.mark.parametrize("sizes", [{"context": 0}, {"context": 8, "test": 0}, {"context": 8, "test": 10**7}])
+def test_windows_that_the_text_does_not_have_are_refused(sizes) -> None:
+    with pytest.raises(ValueError, match=r"no \d+ test windows of \d+ symbols"):
+        data.load("stdlib_text").windows(**sizes)
+    with pytest.raises(ValueError, match="cut from text, and this is scikit-learn's"):
+        data.load("digits").windows(8)
+
+
+def test_a_python_without_its_source_files_says_so(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(data.sysconfig, "get_path", lambda name: str(tmp_path))
+    with pytest.raises(data.DatasetError, match="0 of 94 source files"):
+        data.load("stdlib_text")
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_other_pythons_have_nearly_the_same_text(version: str, monkeypatch) -> None:
+    found = shutil.which(f"python{version}")
+    asked = [found or "python", "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"]
+    library = subprocess.run(asked, capture_output=True, text=True) if found else None
+    if library is None or library.returncode:
+        pytest.skip(f"no Python {version} here")
+    ours = data.load("stdlib_text")
+    monkeypatch.setattr(data.sysconfig, "get_path", lambda name: library.stdout.strip())
+    theirs = data.load("stdlib_text")
+    assert "code of 94 standard" in theirs.source, "no module is missing"
+    shares = [np.bincount(text.x_train, minlength=97) / len(text.x_train) for text in (ours, theirs)]
+    assert np.abs(shares[0] - shares[1]).max() < 0.002
+    assert len(theirs.x_test) == pytest.approx(len(ours.x_test), rel=0.02)
 
 
 def test_what_is_missing_is_replaced_with_a_label_within_seconds(folder, offline, capsys) -> None:

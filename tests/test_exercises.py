@@ -1,5 +1,7 @@
 """Every exercise: the solution is right, the blank is not attempted, each typical mistake gets its own hint."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -114,6 +116,17 @@ def factor(error, budget, budgets, errors):
     return middle / budget
 
 
+def area(rates, memory):
+    """As the paper writes it: over all updates i, over all falls k before."""
+    falls = [0.0, *(before - now for before, now in itertools.pairwise(rates))]
+    return sum(falls[k] * memory ** (i - k) for i in range(len(rates)) for k in range(i + 1))
+
+
+def flat_then_down(optimizer):
+    """By one formula."""
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (100 - step) / 40))
+
+
 def ladder_up(optimizer):
     """From the first rung on, by a factor of the step and not of the rate before."""
     optimizer.param_groups[0]["lr"] = 1e-4
@@ -161,6 +174,10 @@ RIGHT = {
     "up_and_down": "c",
     "a_barrier": "B",
     "best_factor": lambda far, noise: (far / noise) ** 0.5,
+    "annealing_area": area,
+    "one_run_only": "B",
+    "wsd_in_torch": flat_then_down,
+    "same_sum": ("higher", [64.1, 63.9, 64.2], [69.0, 69.3, 68.8]),
     "constant_over_line": 1.243,
     "growing_norms": "b",
     "refutation": "B",

@@ -35,6 +35,42 @@ def test_twins_agree_in_training_and_in_evaluation(keras_model, torch_model, opt
             np.testing.assert_allclose(found, expected, rtol=0.05, atol=0.2)
 
 
+TEXT = {
+    "letters": (models.letters_keras, models.letters_torch, {"context": 8, "hidden": 32}),
+    "transformer": (models.transformer_keras, models.transformer_torch, {"context": 16, "width": 32, "blocks": 3}),
+}
+
+
+@pytest.mark.parametrize(("keras_model", "torch_model", "options"), TEXT.values(), ids=TEXT.keys())
+def test_twins_for_text_agree_and_start_alike(keras_model, torch_model, options) -> None:
+    ours, twin = keras_model(**options, seed=3), torch_model(**options, seed=4)
+    for kernel, weight in zip(ours.get_weights(), twin.parameters(), strict=True):
+        assert kernel.size == weight.numel()
+        assert kernel.std() == pytest.approx(weight.detach().numpy().std(), rel=0.15)
+    models.copy_weights(ours, twin)
+    text = np.random.default_rng(0).integers(0, 97, (6, options["context"])).astype(np.uint8)
+    with torch.no_grad():
+        expected = twin(torch.from_numpy(text)).numpy()
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(ours(text)), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_the_transformer_sees_nothing_that_comes_later() -> None:
+    network, text = models.transformer_torch(16), torch.randint(0, 97, (2, 16))
+    changed = text.clone()
+    changed[:, 10:] = 5
+    with torch.no_grad():
+        before, after = network(text), network(changed)
+    torch.testing.assert_close(before[:, :10], after[:, :10])
+    assert not torch.allclose(before[:, 10:], after[:, 10:])
+
+
+def test_a_transformer_is_saved_and_loaded(tmp_path) -> None:
+    network, text = models.transformer_keras(8, width=16, heads=2), np.arange(16).reshape(2, 8)
+    network.save(tmp_path / "network.keras")
+    again = keras.saving.load_model(tmp_path / "network.keras")
+    np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(one(text)) for one in (network, again)))
+
+
 @pytest.mark.parametrize(("keras_model", "torch_model", "options"), TWINS.values(), ids=TWINS.keys())
 def test_twins_start_from_the_same_distribution(keras_model, torch_model, options) -> None:
     ours, twin = keras_model((28, 28, 1), **options, seed=0), torch_model((28, 28, 1), **options, seed=0)
@@ -49,16 +85,35 @@ def test_twins_start_from_the_same_distribution(keras_model, torch_model, option
         assert a.std() == pytest.approx(b.std(), rel=0.25)
 
 
-@pytest.mark.parametrize("build", [models.mlp_torch, models.cnn_torch])
-def test_the_seed_decides_the_weights(build) -> None:
-    a, b, c = (torch.cat([p.flatten() for p in build((28, 28, 1), seed=seed).parameters()]) for seed in (1, 1, 2))
+IMAGES, CONTEXT = ((28, 28, 1),), (8,)
+
+
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [
+        (models.mlp_torch, IMAGES),
+        (models.cnn_torch, IMAGES),
+        (models.letters_torch, CONTEXT),
+        (models.transformer_torch, CONTEXT),
+    ],
+)
+def test_the_seed_decides_the_weights(build, shape) -> None:
+    a, b, c = (torch.cat([p.flatten() for p in build(*shape, seed=seed).parameters()]) for seed in (1, 1, 2))
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
 
 
-@pytest.mark.parametrize("build", [models.mlp_keras, models.cnn_keras])
-def test_the_seed_decides_the_weights_in_keras(build) -> None:
-    a, b, c = (np.concatenate([w.ravel() for w in build((28, 28, 1), seed=seed).get_weights()]) for seed in (1, 1, 2))
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [
+        (models.mlp_keras, IMAGES),
+        (models.cnn_keras, IMAGES),
+        (models.letters_keras, CONTEXT),
+        (models.transformer_keras, CONTEXT),
+    ],
+)
+def test_the_seed_decides_the_weights_in_keras(build, shape) -> None:
+    a, b, c = (np.concatenate([w.ravel() for w in build(*shape, seed=seed).get_weights()]) for seed in (1, 1, 2))
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
 

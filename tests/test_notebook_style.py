@@ -31,13 +31,13 @@ WARNING = re.compile(r"\b\w*Warning\b:|^WARNING|Traceback \(most recent call las
 
 MAX_LINES, MAX_MEDIAN_LINES, MAX_CELLS = 30, 12, 60
 SECTIONS = ["Picture", "From scratch", "In PyTorch", "In Keras", "They agree", "When it fails", "Exercises", "Recap"]
-# the phenomenon first, each framework's own way, who uses it
 # a lesson opened alone, on Colab or in a bare VS Code, says in a sentence what is missing
 ALONE = """try:
     from helpers import runtime
 except ImportError:
     raise SystemExit("""
-NEW_FORM = {"00", "01", "02", "03", "04", "05", "07", "08"}
+# the phenomenon first, each framework's own way, who uses it
+NEW_FORM = {"00", "01", "02", "03", "04", "05", "07", "08", "14"}
 
 
 def name(path: Path) -> str:

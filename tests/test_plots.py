@@ -105,6 +105,7 @@ def test_a_table_reads_in_html_and_in_plain_text(monkeypatch) -> None:
         (lambda: plots.runs({}), "nothing to draw"),
         (lambda: plots.lr_and_momentum(s.cosine(0.1, 10)), "leaves momentum alone"),
         (lambda: plots.comparison([1], {"a": [[1, 2]]}, xlabel="x", ylabel="y", source="s"), "a: expected"),
+        (lambda: plots.predictions({}, source="x"), "nothing to draw"),
         (lambda: plots.table([]), "at least one row"),
         (lambda: plots.table([{"a": 1}, {"b": 2}]), "the same columns"),
         (lambda: plots.show(plots.lr_and_momentum(s.one_cycle(0.1, 10)), "lr"), "describe the figure"),
@@ -144,6 +145,15 @@ def test_places_and_differences_say_who_is_where() -> None:
     assert texts == ["a", "a", "b", "b"]
     axis = plots.differences(SUMMARY, reference="a", source="x").axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["c", "b"], "the lowest on top"
+
+
+def test_predictions_have_a_panel_each_and_labels_outside_only() -> None:
+    run = ([0.1] * 3, [2, 3], [2.5, 2.25], None)
+    figure = plots.predictions(dict.fromkeys("abcde", run), source="no data", columns=3, known=2)
+    plots.drawn(figure, "Five panels, of which the first and the fourth name what is drawn upwards.")
+    assert [axis.get_title("left") for axis in figure.axes] == list("abcde")
+    assert [bool(axis.get_ylabel().strip()) for axis in figure.axes] == [True, False, False, True, False]
+    assert [bool(axis.get_xlabel().strip()) for axis in figure.axes] == [False, False, True, True, True]
 
 
 def test_budget_curves_go_through_the_means() -> None:

@@ -26,12 +26,13 @@ BELOW = {
     "pack": "data",
     "models": "",
     "theory": "schedules",
+    "loss_law": "schedules",
     "curvature": "",
     "training": "schedules for_torch for_keras runtime recipe data",
     "races": "schedules for_torch for_keras runtime statistics recipe data models theory training",
     "plots": "schedules statistics",
     "explorer": "schedules theory races plots",
-    "exercises": "schedules for_torch for_keras statistics theory",
+    "exercises": "schedules for_torch for_keras statistics theory loss_law",
 }
 
 
@@ -91,7 +92,7 @@ def test_the_files_of_the_races_do_not_go_in_circles() -> None:
         graph = {name: needs for name, needs in graph.items() if name not in leaves}
 
 
-LIGHT = "schedules plateau range_test runtime statistics recipe data pack theory plots explorer exercises"
+LIGHT = "schedules plateau range_test runtime statistics recipe data pack theory loss_law plots explorer exercises"
 LIGHT += " races races.worker"
 
 

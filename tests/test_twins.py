@@ -77,6 +77,26 @@ def test_in_double_precision_the_two_loss_curves_are_one(name: str, peak: float,
     assert mine.evaluations[-1]["loss"] == pytest.approx(theirs.evaluations[-1]["loss"], rel=tolerance)
 
 
+@pytest.mark.parametrize("name", ["letters", "transformer"])
+def test_in_double_precision_the_two_loss_curves_of_a_text_are_one(name: str, double_precision) -> None:
+    text, plan = data.load("stdlib_text"), s.linear(2.0**-4, 0.0, 32)
+    if name == "letters":
+        ours, twin = models.letters_keras(seed=1), models.letters_torch().double()
+        text = text.windows(8, test=100)
+    else:
+        ours, twin = models.transformer_keras(16, width=16, seed=1), models.transformer_torch(16, width=16).double()
+        text = text.windows(16, test=100, every=True)
+    models.copy_weights(ours, twin)
+    optimizer = torch.optim.SGD(twin.parameters(), lr=1.0, **SGD_RULE)
+    drive(optimizer, plan)
+    theirs = training.fit_torch(twin, optimizer, text, device="cpu", updates=32, batch_size=16)
+    mine = training.fit_keras(ours, SGD(plan, torch_rule=True, **SGD_RULE), text, updates=32, batch_size=16)
+    exact = keras.backend.backend() == "tensorflow"
+    np.testing.assert_allclose(mine.losses, theirs.losses, rtol=1e-11 if exact else 2e-3)
+    assert mine.evaluations[-1]["loss"] == pytest.approx(theirs.evaluations[-1]["loss"], rel=1e-6 if exact else 2e-3)
+    assert mine.evaluations[-1]["accuracy"] == pytest.approx(theirs.evaluations[-1]["accuracy"], abs=1e-6)
+
+
 @pytest.mark.parametrize("name", ["mlp", "resnet9"])
 def test_in_single_precision_they_part_by_rounding_only(name: str) -> None:
     mine, theirs = both(name, 0.0625, 16, EVERYTHING, double=False)

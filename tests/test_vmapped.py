@@ -37,6 +37,27 @@ def test_as_one_is_one_at_a_time(momentum: float) -> None:
             assert found.test_losses[row, column] == pytest.approx(run.evaluations[-1]["loss"], rel=1e-3)
 
 
+def test_text_is_trained_like_images_and_looked_at_along_the_way() -> None:
+    text = data.load("stdlib_text").windows(4, test=50)
+
+    def build_text(seed: int) -> torch.nn.Module:
+        return models.letters_torch(4, hidden=8, seed=seed)
+
+    rates = np.stack([plan(K) for plan in PLANS[:2]])
+    found = fit_vmapped(build_text, text, rates, seeds=[3], batch_size=16, momentum=0.9, evaluate=10)
+    assert found.at.tolist() == [10, 20, 25]
+    assert found.curves.shape == (2, 1, 3)
+    np.testing.assert_array_equal(found.curves[..., -1], found.test_losses)
+    for row, plan in enumerate(PLANS[:2]):
+        model = build_text(3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        for_torch.drive(optimizer, plan)
+        run = training.fit_torch(model, optimizer, text, updates=25, batch_size=16, seed=3, evaluate=10)
+        training.assert_trace(run, plan)
+        np.testing.assert_allclose(found.losses[row, 0], run.losses, rtol=2e-4)
+        np.testing.assert_allclose(found.curves[row, 0], [one["loss"] for one in run.evaluations], rtol=1e-3)
+
+
 def test_gradient_norms_are_those_of_the_steps() -> None:
     """Plain SGD: the first step is rate times gradient, so its length says the norm."""
     model = build(0)
@@ -61,6 +82,11 @@ def test_a_run_that_diverges_has_no_accuracy_and_leaves_the_others_alone() -> No
 def test_bad_rates_are_a_sentence(rates) -> None:
     with pytest.raises(ValueError, match="rows of finite learning rates"):
         fit_vmapped(build, DIGITS, rates, seeds=[0])
+
+
+def test_looking_after_no_updates_is_refused() -> None:
+    with pytest.raises(ValueError, match="evaluate: after every so many updates"):
+        fit_vmapped(build, DIGITS, [[0.1]], seeds=[0], evaluate=0)
 
 
 def test_batchnorm_is_refused() -> None:

@@ -44,6 +44,10 @@ class VmappedRuns:
         Of each batch before its update.
     accuracies, test_losses : arrays of shape (R, S)
         On the test set after the last update; accuracies between 0 and 1.
+    at : array of shape (E,)
+        After how many updates the test set was looked at.
+    curves : array of shape (R, S, E)
+        The losses on it.
     source, device, versions, seconds, date
         As in a `training.Run`; the seconds are those of all runs.
     """
@@ -52,6 +56,8 @@ class VmappedRuns:
     gradient_norms: NDArray[np.float64]
     accuracies: NDArray[np.float64]
     test_losses: NDArray[np.float64]
+    curves: NDArray[np.float64]
+    at: NDArray[np.int64]
     source: str
     device: str
     versions: dict[str, str]
@@ -72,6 +78,7 @@ def fit_vmapped(
     seeds: Sequence[int],
     batch_size: int = 128,
     momentum: float = 0.0,
+    evaluate: int | None = None,
 ) -> VmappedRuns:
     """Train ``build(seed)`` with SGD for every row of ``rates`` and every seed, as one.
 
@@ -83,7 +90,7 @@ def fit_vmapped(
     build : callable
         Takes a seed, returns the network.
     dataset : Dataset
-        The images.
+        The images; or windows of text, each with one symbol that comes next.
     rates : array_like, shape (R, T)
         The learning rate of each update; R of them.
     seeds : sequence of int
@@ -92,6 +99,8 @@ def fit_vmapped(
         Images of an update.
     momentum : float
         The same for all runs and updates.
+    evaluate : int, optional
+        On the test set after every so many updates, and after the last; after the last only by default.
 
     Returns
     -------
@@ -101,12 +110,15 @@ def fit_vmapped(
     Raises
     ------
     ValueError
-        For rates that are negative or not finite, and for networks with BatchNorm, whose statistics are not weights.
+        For rates that are negative or not finite, an ``evaluate`` below 1, and for networks with BatchNorm, whose
+        statistics are not weights.
     """
     date, begin = runtime.now(), time.perf_counter()
     lr = np.asarray(rates, dtype=np.float64)
     if lr.ndim != 2 or lr.size == 0 or not np.isfinite(lr).all() or lr.min() < 0:
         raise ValueError("rates: rows of finite learning rates, at least 0, one for each update")
+    if evaluate is not None and evaluate < 1:
+        raise ValueError(f"evaluate: after every so many updates, at least 1, got {evaluate}")
     device = runtime.device()
     models = [build(seed) for seed in seeds]
     stacked, buffers = stack_module_state(models)
@@ -121,7 +133,7 @@ def fit_vmapped(
 
     slopes = vmap(vmap(grad_and_value(loss)), in_dims=(0, None, None))
     velocity = {name: torch.zeros_like(part) for name, part in weights.items()}
-    losses, norms = [], []
+    losses, norms, curves, at = [], [], [], []
     for k, indices in enumerate(_batches_of_all(len(dataset.x_train), batch_size, lr.shape[1], seeds)):
         gradient, value = slopes(weights, *images.train(indices))
         losses.append(value.double().cpu().numpy())
@@ -131,13 +143,19 @@ def fit_vmapped(
         for name, part in weights.items():
             step = velocity[name].mul_(momentum).add_(gradient[name]) if momentum else gradient[name]
             part.addcmul_(rate.reshape(-1, *[1] * (part.ndim - 1)), step, value=-1)
+        made = k + 1
+        if made == lr.shape[1] or (evaluate and made % evaluate == 0):
+            accuracies, test_losses = _tested(skeleton, weights, images)
+            curves.append(test_losses)
+            at.append(made)
     seconds = time.perf_counter() - begin
-    accuracies, test_losses = _tested(skeleton, weights, images)
     return VmappedRuns(
         losses=np.stack(losses, axis=-1),
         gradient_norms=np.stack(norms, axis=-1),
         accuracies=accuracies,
         test_losses=test_losses,
+        curves=np.stack(curves, axis=-1),
+        at=np.array(at),
         source=dataset.source,
         device=device,
         versions={"numpy": np.__version__, "torch": torch.__version__},
@@ -147,7 +165,7 @@ def fit_vmapped(
 
 
 class _Images:
-    """A dataset as standardised tensors."""
+    """A dataset as standardised tensors, images with their channels first."""
 
     def __init__(self, dataset: Dataset, device: str) -> None:
         self.standardise = dataset.standardiser(device)
@@ -155,7 +173,8 @@ class _Images:
         self.x_test, self.y_test = torch.from_numpy(dataset.x_test).to(device), torch.from_numpy(dataset.y_test)
 
     def scaled(self, raw: Tensor) -> Tensor:
-        return self.standardise(raw).movedim(-1, -3)
+        scaled = self.standardise(raw)
+        return scaled.movedim(-1, -3) if self.x.ndim == 4 else scaled
 
     def train(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         chosen = torch.from_numpy(indices).to(self.x.device)
