@@ -31,7 +31,8 @@ WARNING = re.compile(r"\b\w*Warning\b:|^WARNING|Traceback \(most recent call las
 
 MAX_LINES, MAX_MEDIAN_LINES, MAX_CELLS = 30, 12, 60
 SECTIONS = ["Picture", "From scratch", "In PyTorch", "In Keras", "They agree", "When it fails", "Exercises", "Recap"]
-NEW_FORM = {"00", "01", "03", "04", "05", "07", "08"}  # the phenomenon first, each framework's own way, who uses it
+# the phenomenon first, each framework's own way, who uses it
+NEW_FORM = {"00", "01", "03", "04", "05", "06", "07", "08"}
 
 
 def name(path: Path) -> str:
