@@ -193,7 +193,6 @@ RIGHT = {
     "round_wave": lambda k, base, top, size: base + (top - base) * np.sin(np.pi * k / (2 * size)) ** 2,
     "attach_cycles": lambda optimizer: torch.optim.lr_scheduler.CyclicLR(optimizer, 0.02, 0.08, 100, 200),
     "fewest_and_most": [3, 15],
-    "gamma_for_a_tenth": np.exp(np.log(0.1) / 800),
     "snapshots": ("lower", [7.4, 7.3, 7.2], [6.6, 6.4, 6.5]),
     "torch_peak": 49,
     "three_phases_by_hand": by_schedule(LESSONS["07"][2].reference),

@@ -1,4 +1,4 @@
-"""Lesson 06, cyclical rates: a round wave, PyTorch's own, whole cycles, shrinking, and snapshots, predicted."""
+"""Lesson 06, cyclical rates: a round wave, PyTorch's own, whole cycles in a run, and snapshots, predicted."""
 
 from __future__ import annotations
 
@@ -103,20 +103,6 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake((6, 30), "step_size is *half* a cycle: up in step_size, and down again in as much"),
             Mistake((15, 3), "the other way round: short cycles are many"),
             Mistake((1, 15), "one cycle would have a step size of 30 epochs, beyond the range"),
-        ),
-    ),
-    Numbers(
-        "gamma_for_a_tenth",
-        "exp_range: which gamma brings the height from 1 down to a tenth at k = 800?",
-        "gamma ** 800 = 0.1. So near to 1 because it acts at every update.",
-        expected=0.1 ** (1 / 800),
-        mistakes=(
-            Mistake(
-                0.1**0.25, "that is a tenth after four cycles if gamma acted once a cycle; it acts at every update"
-            ),
-            Mistake(1 - 0.9 / 800, "that takes away equal amounts; gamma is a factor, so take the 800th root"),
-            Mistake(0.1, "gamma ** 1 is a tenth: that is the height after a single update"),
-            Mistake(10 ** (1 / 800), "that one grows: gamma is below 1"),
         ),
     ),
     Prediction(
