@@ -71,7 +71,7 @@ FALLS = st.tuples(st.integers(4, 60), st.integers(1, 58)).filter(lambda fall: fa
 DRAWN = {
     "is_reached": st.tuples(sorted_lists(st.integers(1, 60)), st.integers(1, 80)),
     "steepest_rate": range_tests(),
-    "triangle_by_hand": rising(RATES, RATES, st.integers(1, 30)),
+    "round_wave": rising(RATES, RATES, st.integers(1, 30)),
     "three_phases_by_hand": st.tuples(RATES, PHASES).map(lambda c: (c[0], *c[1])),
     "momentum_read_back": st.tuples(RATES, RATES, RATES, RATES, RATES),
     "speed_up_by_hand": races(),

@@ -213,11 +213,10 @@ RIGHT = {
     "ratio_of_rungs": 1.1482,
     "steepest_rate": lambda rates, losses: rates[np.argmin(np.diff(losses) / np.diff(np.log(rates)))],
     "what_next": "c",
-    "triangle_by_hand": by_schedule(lambda base, top, size: schedules.cyclic(base, top, size)),
-    "cycles_in_a_run": 5.0,
-    "third_peak": 0.00225,
-    "largest_jump": (5e-6, 0.0025),
-    "three_cycles": schedules.cyclic(0.01, 0.1, 200, momentum=(0.85, 0.95)),
+    "round_wave": lambda k, base, top, size: base + (top - base) * np.sin(np.pi * k / (2 * size)) ** 2,
+    "attach_cycles": lambda optimizer: torch.optim.lr_scheduler.CyclicLR(optimizer, 0.02, 0.08, 100, 200),
+    "fewest_and_most": [3, 15],
+    "snapshots": ("lower", [7.4, 7.3, 7.2], [6.6, 6.4, 6.5]),
     "torch_peak": 49,
     "three_phases_by_hand": by_schedule(LESSONS["07"][2].reference),
     "without_the_hill": ("same", [3.3, 3.2, 3.4], [3.4, 3.2, 3.3]),
@@ -246,10 +245,10 @@ def test_the_right_answer_is_right(exercise: Exercise) -> None:
 # --------------------------------------------------------------------------- mistakes not foreseen
 def test_an_unforeseen_number_is_called_too_large_or_too_small_without_giving_it_away() -> None:
     assert check.torch_peak(48).message == "48, is too small"
-    verdict = check.largest_jump((5e-6, 1.0))
-    assert verdict.message == "number 2 of 2, 1, is too large"
-    assert check.largest_jump(5e-6).message == "2 numbers are asked for, you gave 1"
-    assert check.largest_jump((..., 1.0)).outcome == "not attempted"
+    verdict = check.fewest_and_most((3, 99))
+    assert verdict.message == "number 2 of 2, 99, is too large"
+    assert check.fewest_and_most(3).message == "2 numbers are asked for, you gave 1"
+    assert check.fewest_and_most((..., 15)).outcome == "not attempted"
 
 
 def test_a_function_that_is_wrong_in_a_corner_is_shown_the_corner() -> None:

@@ -1,25 +1,38 @@
-"""Lesson 06, cyclical rates: the triangle, its period, its shrinking, and what moving once per epoch does to it."""
+"""Lesson 06, cyclical rates: a round wave, PyTorch's own, whole cycles in a run, and snapshots, predicted."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..schedules import cyclic
+from ..schedules import Schedule, cyclic, tabulated
 from .kinds import CurveFunction, Exercise, Mistake, Numbers
-from .practice import ScheduleAnswer
+from .practice import Prediction, SchedulerAnswer
 
 
-def _height(k: np.ndarray, half: int) -> np.ndarray:
-    return np.asarray(cyclic(0.0, 1.0, half)(k))
+def _between(k: np.ndarray, base: float, top: float, half_cycles: float) -> np.ndarray:
+    """From ``base`` to ``top`` along a cosine, and back, in two of the ``half_cycles``."""
+    return base + (top - base) * (1 - np.cos(np.pi * k / half_cycles)) / 2
+
+
+def _round_wave(base: float, top: float, step_size: int) -> Schedule:
+    return tabulated(_between(np.arange(4 * step_size + 5), base, top, step_size).tolist())
+
+
+def _cycles(optimizer: Any, up: int, down: int | None = None) -> Any:
+    from torch.optim.lr_scheduler import CyclicLR
+
+    return CyclicLR(optimizer, base_lr=0.02, max_lr=0.08, step_size_up=up, step_size_down=down)
 
 
 EXERCISES: tuple[Exercise, ...] = (
     CurveFunction(
-        "triangle_by_hand",
-        "triangle(k, base_lr, max_lr, step_size): up in step_size updates, down in step_size, again and again.",
-        "The distance from the nearest peak, on a clock that runs from 0 to 2: 1 - |k / step_size mod 2 - 1|.",
+        "round_wave",
+        "round_wave(k, base_lr, max_lr, step_size): smooth, at the bottom at k = 0, at the top at k = step_size.",
+        "Half of 1 - cos(pi k / step_size) runs from 0 to 1 and back in two step sizes.",
         parameters=("base_lr", "max_lr", "step_size"),
-        reference=cyclic,
+        reference=_round_wave,
         cases=(
             (0.1, 0.5, 4),
             (0.0, 1.0, 1),
@@ -34,73 +47,77 @@ EXERCISES: tuple[Exercise, ...] = (
         steps=lambda base, top, size: 4 * size,
         mistakes=(
             Mistake(
-                lambda k, base, top, size: base + (top - base) * (k % size) / size,
-                "a saw tooth: it climbs in step_size updates, then drops at once. The way down takes step_size, too",
+                lambda k, base, top, size: cyclic(base, top, size)(k),
+                "that is the triangle: its corners are sharp. A cosine is level at the top and at the bottom",
             ),
             Mistake(
-                lambda k, base, top, size: base + (top - base) * _height(2 * k, size),
-                "twice as fast: step_size is *half* a cycle, the way up",
+                lambda k, base, top, size: _between(k, base, top, size / 2),
+                "twice as fast: step_size is *half* a cycle, the way up, so a whole turn takes 2 * step_size",
             ),
             Mistake(
-                lambda k, base, top, size: base + (top - base) * (1 - _height(k, size)),
-                "upside down: the cycle starts at base_lr",
+                lambda k, base, top, size: _between(k, top, base, size),
+                "upside down: the cosine starts at its top, the cycle at base_lr",
             ),
             Mistake(
-                lambda k, base, top, size: top * _height(k, size),
-                "base_lr is missing: the triangle stands on it",
+                lambda k, base, top, size: _between(k, 0.0, top, size),
+                "base_lr is missing: the wave stands on it, and its height is max_lr - base_lr",
             ),
             Mistake(
-                lambda k, base, top, size: base + (top - base) * np.where(k <= 2 * size, _height(k, size), 0.0),
-                "the first cycle is right, but then it stops: it goes on and on",
+                lambda k, base, top, size: base + (top - base) * np.abs(np.sin(np.pi * k / (2 * size))),
+                "smooth at the top, but with a sharp corner in each valley: square the sine, or take (1 - cos) / 2",
+            ),
+        ),
+    ),
+    SchedulerAnswer(
+        "attach_cycles",
+        "A loader of 300 batches, 3 of them accumulated for each update: CyclicLR between 0.02 and 0.08, up for one "
+        "epoch, down for two.",
+        "It counts its own steps, one an update: 100 up, 200 down.",
+        expected=cyclic(0.02, 0.08, 100, 200),
+        updates=900,
+        mistakes=(
+            Mistake(
+                lambda optimizer: _cycles(optimizer, 300, 600),
+                "300 is the number of batches of an epoch; the scheduler is stepped once per update",
+            ),
+            Mistake(
+                lambda optimizer: _cycles(optimizer, 1, 2),
+                "1 and 2 are epochs, and your scheduler counts its steps: this is over in three updates",
+            ),
+            Mistake(
+                lambda optimizer: _cycles(optimizer, 100),
+                "down as fast as up: without step_size_down the two are the same",
+            ),
+            Mistake(
+                lambda optimizer: _cycles(optimizer, 200, 100),
+                "the way up takes one epoch and the way down two, not the other way round",
             ),
         ),
     ),
     Numbers(
-        "cycles_in_a_run",
-        "step_size = 2000 updates, 500 updates an epoch, 40 epochs: how many full cycles?",
-        "A cycle is 2 * step_size = 4000 updates = 8 epochs; 20,000 updates hold 5.",
-        expected=5,
+        "fewest_and_most",
+        "60 epochs, whole cycles, a step size of 2 to 10 epochs: the smallest and the largest number of cycles.",
+        "A cycle is two step sizes: 20 epochs at most, and 4 at least.",
+        expected=(3, 15),
         mistakes=(
-            Mistake(10, "step_size is half a cycle: up in step_size updates, and down again in as many"),
-            Mistake(0.01, "those are epochs over updates: 40 epochs are 20,000 updates"),
+            Mistake((6, 30), "step_size is *half* a cycle: up in step_size, and down again in as much"),
+            Mistake((15, 3), "the other way round: short cycles are many"),
+            Mistake((1, 15), "one cycle would have a step size of 30 epochs, beyond the range"),
         ),
     ),
-    Numbers(
-        "third_peak",
-        "triangular2 between 0.001 and 0.006: how high is the third peak?",
-        "The height above base_lr halves each cycle: 0.001 + 0.005 / 4.",
-        expected=0.00225,
+    Prediction(
+        "snapshots",
+        "The probabilities of the networks of four valleys, averaged, against those of the last: the test error, by "
+        "seed.",
+        "The networks are wrong about different images, and the average cancels part of that. It is worth more than "
+        "what the earlier ones lack in training.",
+        expected="lower",
+        example=([7.4, 7.2, 7.5], [6.6, 6.5, 6.6]),
         mistakes=(
-            Mistake(0.0015, "it is the height above base_lr that halves, not the whole rate"),
-            Mistake(0.0035, "that is the second peak"),
-            Mistake(0.001625, "that is the fourth peak: the first one has full height"),
-        ),
-    ),
-    Numbers(
-        "largest_jump",
-        "From 0.001 to 0.006 with step_size = 2 epochs of 500 updates: the largest change from one update to the next "
-        "when the rate is moved (every update, once an epoch).",
-        "5e-6 against 2.5e-3: five hundred times as much at once.",
-        expected=(5e-6, 2.5e-3),
-        mistakes=(
-            Mistake((5e-6, 5e-3), "the way up takes two epochs, so an epoch makes half of it"),
-            Mistake((2.5e-6, 2.5e-3), "the way up is 1000 updates; 2000 is a whole cycle"),
-            Mistake((2.5e-3, 5e-6), "the other way round: moving seldom makes large jumps"),
-            Mistake((1e-5, 2.5e-3), "the way up is two epochs, 1000 updates"),
-        ),
-    ),
-    ScheduleAnswer(
-        "three_cycles",
-        "Three full triangular cycles between 0.01 and 0.1 in a run of 1200 updates, momentum opposite, 0.85 to 0.95.",
-        "1200 / 3 = 400 a cycle, 200 up; momentum (low, high), and low belongs to the peak.",
-        expected=cyclic(0.01, 0.1, 200, momentum=(0.85, 0.95)),
-        updates=1200,
-        mistakes=(
-            Mistake(cyclic(0.01, 0.1, 400, momentum=(0.85, 0.95)), "400 is a whole cycle: step_size_up is half of it"),
-            Mistake(cyclic(0.01, 0.1, 200), "the learning rate is right; momentum is missing"),
+            Mistake(("same",), "Between two valleys the rate was high. Do the networks still make the same mistakes?"),
             Mistake(
-                cyclic(0.01, 0.1, 200).with_momentum(cyclic(0.85, 0.95, 200)),
-                "momentum rises with the learning rate: it should go the opposite way",
+                ("higher",),
+                "The first ones are worse, each alone. What happens to mistakes that only one of them makes?",
             ),
         ),
     ),
