@@ -593,7 +593,7 @@ def two_processes(rank: int, told: str, where: str) -> None:
         optimizer.step()
         scheduler.step()
         optimizer.zero_grad()
-    Path(where, f"{rank}.json").write_text(json.dumps(used.trace().groups[0]["lr"]))
+    Path(where, f"{rank}.json").write_text(json.dumps(used.trace().groups[0]["lr"]), "utf-8")
     accelerator.end_training()
 
 
@@ -609,7 +609,7 @@ def test_accelerate_moves_a_prepared_scheduler_once_for_every_process(tmp_path, 
     pytest.importorskip("accelerate", reason="accelerate is an optional extra: pip install -e .[interop]")
     torch.multiprocessing.spawn(two_processes, args=(told, str(tmp_path)), nprocs=2)
     for rank in range(2):
-        assert np.allclose(json.loads((tmp_path / f"{rank}.json").read_text()), rates, atol=5e-5)
+        assert np.allclose(json.loads((tmp_path / f"{rank}.json").read_text("utf-8")), rates, atol=5e-5)
 
 
 def test_stepping_before_the_optimizer_warns_as_torch_does() -> None:
