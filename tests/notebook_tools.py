@@ -46,13 +46,17 @@ def clean(notebook: NotebookNode, budget: str) -> None:
         "course": {"budget": budget, "stamp": stamp_of(notebook)},
     }
     for cell in notebook.cells:
-        kept: dict = {"jupyter": {"source_hidden": True}} if is_hidden(cell) else {}
+        folds = {"source_hidden": is_hidden(cell), "outputs_hidden": DIAGNOSIS_TAG in cell.metadata.get("tags", [])}
+        folded = {name: True for name, fold in folds.items() if fold}
+        kept: dict = {"jupyter": folded} if folded else {}
         cell.metadata = kept | ({"tags": cell.metadata.tags} if cell.metadata.get("tags") else {})
 
 
 # ---------------------------------------------------------------------------------- folded cells
 # JupyterLab and VS Code fold by the metadata, Jupyter Book and myst-nb by the tag
 FOLDED_TAG = "hide-input"
+FOLDED_OUTPUT_TAG = "hide-output"
+DIAGNOSIS_TAG = "diagnosis"  # what a reader should not see before guessing, code and outputs
 COMPUTES = {  # what a reader should see, because it trains, solves, checks or reports
     *("fit_torch", "fit_keras", "fit_many_torch", "race", "at_one_rate", "run_all", "range_test_torch"),
     *("range_test_keras", "fit", "compile", "step", "backward", "apply", "evaluate_torch", "evaluate_keras"),
@@ -129,6 +133,23 @@ def only_agrees(notebook: NotebookNode) -> list[bool]:
             heading = re.search(r"^#{2,3} They agree", before, re.MULTILINE)
             compares = heading is not None and "assert " in cell.source
             found.append(compares and not _serves(sources, len(found), [False] * len(sources)))
+        before = cell.source
+    return found
+
+
+def only_answers(notebook: NotebookNode) -> list[bool]:
+    """For each code cell: is it the answer to a guess, test and repair of a case of the clinic?
+
+    It stands under a folded text; it lets a test fail on the case and then asserts that the repair passes; and no
+    other cell needs what it defines.
+    """
+    sources, before, found = [cell.source for cell in code_cells(notebook)], "", []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            called = _called(ast.parse(cell.source))
+            passes = "assert_used" in called or any(isinstance(n, ast.Assert) for n in ast.walk(ast.parse(cell.source)))
+            answers = before.startswith("<details>") and "fails" in called and passes
+            found.append(answers and not _serves(sources, len(found), [False] * len(sources)))
         before = cell.source
     return found
 

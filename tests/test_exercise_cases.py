@@ -49,13 +49,6 @@ def grids(draw: st.DrawFn) -> tuple:
     return [lowest * factor**i for i in range(count)], errors
 
 
-@st.composite
-def traces(draw: st.DrawFn) -> tuple:
-    meant = draw(st.lists(st.floats(1e-6, 10), min_size=1, max_size=20))
-    factors = [draw(st.sampled_from([1, 1, 1, 1.0001, 0.9995, 0.99, 1.002, 2])) for _ in meant]
-    return [rate * factor for rate, factor in zip(meant, factors, strict=True)], meant
-
-
 def rising(*strategies: st.SearchStrategy) -> st.SearchStrategy[tuple]:
     """The first two, below and above, and what else is drawn."""
     return st.tuples(*strategies).filter(lambda case: case[0] < 0.9 * case[1])
@@ -80,7 +73,6 @@ DRAWN = {
     "best_factor": st.tuples(RATES, RATES),
     "annealing_area": st.tuples(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=8), st.floats(0.01, 0.99)),
     "next_rate": grids(),
-    "first_wrong": traces(),
     "next_curvature": st.tuples(SIZES, SIZES, SIZES, st.floats(0.001, 1)),
     "updates_made": st.tuples(WHOLE, WHOLE, st.integers(1, 9), st.booleans(), st.sampled_from([1, 2, 3, 4, 8])),
 }

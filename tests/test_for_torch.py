@@ -2,10 +2,14 @@
 
 import copy
 import gc
+import importlib
 import io
+import json
+import os
 import pickle
 import warnings
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -570,6 +574,42 @@ def test_accelerate_moves_the_schedule_once_per_update(accumulate: int) -> None:
             optimizer.step()
             optimizer.zero_grad()
     assert_used(used, ONE_CYCLE)
+
+
+def two_processes(rank: int, told: str, where: str) -> None:
+    """One of two processes: 12 batches, of which each gets 6, along a cosine whose length is counted as ``told``."""
+    accelerate = importlib.import_module("accelerate")
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    os.environ["MASTER_PORT"] = "29518"
+    accelerator, model = accelerate.Accelerator(cpu=True), torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    whole = torch.utils.data.DataLoader(torch.ones(24, 1), batch_size=2)
+    used, (model, optimizer, share) = watch(optimizer), accelerator.prepare(model, optimizer, whole)
+    length = len(whole if told == "before prepare" else share)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer.optimizer, T_max=length)
+    scheduler = scheduler if told == "not prepared" else accelerator.prepare(scheduler)
+    for batch in share:
+        accelerator.backward(model(batch).sum())
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad()
+    Path(where, f"{rank}.json").write_text(json.dumps(used.trace().groups[0]["lr"]), "utf-8")
+    accelerator.end_training()
+
+
+@pytest.mark.parametrize(
+    ("told", "rates"),
+    [
+        ("after prepare", [0.1, 0.075, 0.025, 0.0, 0.025, 0.075]),  # as recorded in lesson 18, case 11
+        ("before prepare", [0.1, 0.0933, 0.075, 0.05, 0.025, 0.0067]),
+        ("not prepared", [0.1, 0.0933, 0.075, 0.05, 0.025, 0.0067]),
+    ],
+)
+def test_accelerate_moves_a_prepared_scheduler_once_for_every_process(tmp_path, told: str, rates: list[float]) -> None:
+    pytest.importorskip("accelerate", reason="accelerate is an optional extra: pip install -e .[interop]")
+    torch.multiprocessing.spawn(two_processes, args=(told, str(tmp_path)), nprocs=2)
+    for rank in range(2):
+        assert np.allclose(json.loads((tmp_path / f"{rank}.json").read_text("utf-8")), rates, atol=5e-5)
 
 
 def test_stepping_before_the_optimizer_warns_as_torch_does() -> None:

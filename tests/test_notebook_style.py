@@ -12,6 +12,8 @@ import pytest
 from helpers import plots
 from helpers.exercises import LESSONS as EXERCISES
 from tests.notebook_tools import (
+    DIAGNOSIS_TAG,
+    FOLDED_OUTPUT_TAG,
     FOLDED_TAG,
     LESSONS,
     ROOT,
@@ -20,6 +22,7 @@ from tests.notebook_tools import (
     code_cells,
     is_hidden,
     only_agrees,
+    only_answers,
     only_draws,
     stamp_of,
 )
@@ -37,7 +40,7 @@ ALONE = """try:
 except ImportError:
     raise SystemExit("""
 # the phenomenon first, each framework's own way, who uses it
-NEW_FORM = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "14"}
+NEW_FORM = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "14", "18"}
 
 
 def name(path: Path) -> str:
@@ -121,11 +124,27 @@ def test_every_picture_has_a_description_and_its_caption_below(path: Path) -> No
 @every_notebook
 def test_cells_that_only_draw_are_folded_and_no_others(path: Path) -> None:
     notebook = read(path)
-    for cell, draws, agrees in zip(code_cells(notebook), only_draws(notebook), only_agrees(notebook), strict=True):
-        hidden = is_hidden(cell)
+    kinds = zip(only_draws(notebook), only_agrees(notebook), only_answers(notebook), strict=True)
+    for cell, (draws, agrees, answers) in zip(code_cells(notebook), kinds, strict=True):
+        hidden, diagnosis = is_hidden(cell), DIAGNOSIS_TAG in tags(cell)
         assert hidden == (FOLDED_TAG in tags(cell)), "the metadata and the tag say the same"
         assert hidden or not draws, f"fold it, it only draws:\n{cell.source}"
-        assert draws or agrees or not hidden, f"it does more than draw, readers should see it:\n{cell.source}"
+        assert draws or agrees or diagnosis or not hidden, f"it does more than draw, show it:\n{cell.source}"
+        assert answers == diagnosis, f"a diagnosis answers a guess, and nothing else does:\n{cell.source}"
+        folded_output = cell.metadata.get("jupyter", {}).get("outputs_hidden", False)
+        assert {folded_output, FOLDED_OUTPUT_TAG in tags(cell)} == {diagnosis}, "it would give the answer away"
+        assert hidden or not diagnosis
+
+
+def test_every_case_of_the_clinic_has_its_answer_folded() -> None:
+    (clinic,) = (read(path) for path in LESSONS if path.stem.startswith("18"))
+    cases = [cell.source for cell in clinic.cells if "## Case " in cell.source]
+    guesses = [cell for cell in code_cells(clinic) if cell.source.startswith("case_")]
+    texts = [cell for cell in clinic.cells if cell.source.startswith("<details>")]
+    assert len(cases) == len(guesses) == len(texts) == sum(only_answers(clinic))
+    for number, source in enumerate(cases, start=1):
+        assert re.search(rf"^## Case {number} · ", source, re.MULTILINE)
+        assert re.search(r"^\*\*Your guess\.\*\* .*\(a\).*\(b\).*\(c\)", source, re.MULTILINE | re.DOTALL)
 
 
 TRAINS = "def train(lr):\n    return fit_torch(lr)"
@@ -154,15 +173,38 @@ def test_what_only_draws(cells: list[str], expected: list[bool]) -> None:
     assert only_draws(notebook) == expected
 
 
+FAILS = "fails(follows, used)\nassert used"
+
+
+@pytest.mark.parametrize(
+    ("above", "cells", "expected"),
+    [
+        ("<details><summary>Diagnosis</summary></details>", [FAILS], [True]),
+        ("A text.", [FAILS], [False]),  # it is in the open: so must the code be
+        ("<details></details>", ["assert used"], [False]),  # nothing failed before
+        ("<details></details>", ["fails(follows, used)"], [False]),  # nothing passes now
+        ("<details></details>", ["fails(follows, used)\nfor_torch.assert_used(used, plan)"], [True]),
+        ("<details></details>", [f"repaired = 1\n{FAILS}", "repaired"], [False, False]),
+    ],
+)
+def test_what_only_answers(above: str, cells: list[str], expected: list[bool]) -> None:
+    code = [nbformat.v4.new_code_cell(source) for source in cells]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(above), *code])
+    assert only_answers(notebook) == expected
+
+
 def test_cleaning_keeps_what_is_folded_and_drops_the_rest() -> None:
     metadata = {"jupyter": {"source_hidden": True}, "tags": [FOLDED_TAG]}
+    answer_tags = [DIAGNOSIS_TAG, FOLDED_TAG, FOLDED_OUTPUT_TAG]
+    answer = {"jupyter": {"source_hidden": True, "outputs_hidden": True}, "tags": answer_tags}
     cells = [
         nbformat.v4.new_code_cell("1", metadata=metadata | {"collapsed": True, "execution": {"iopub": "now"}}),
         nbformat.v4.new_code_cell("2", metadata={"jupyter": {"source_hidden": False, "outputs_hidden": True}}),
+        nbformat.v4.new_code_cell("3", metadata=answer | {"collapsed": True}),
     ]
     notebook = nbformat.v4.new_notebook(cells=cells)
     clean(notebook, "cpu")
-    assert [cell.metadata for cell in notebook.cells] == [metadata, {}]
+    assert [cell.metadata for cell in notebook.cells] == [metadata, {}, answer]
     nbformat.validate(notebook)
 
 

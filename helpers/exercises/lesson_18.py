@@ -1,10 +1,11 @@
-"""Lesson 18, the debugging clinic: eighteen guesses, a test to write, updates to count, a second opinion."""
+"""Lesson 18, the debugging clinic: twelve guesses, a second opinion, updates to count, two fits, a dent."""
 
 from __future__ import annotations
 
-import numpy as np
-
+from ..schedules import cosine
 from .kinds import Choice, Exercise, Function, Mistake
+from .native import KerasRates
+from .practice import Prediction
 
 
 def _case(number: int, letter: str, praise: str, **hints: str) -> Choice:
@@ -16,136 +17,89 @@ def _case(number: int, letter: str, praise: str, **hints: str) -> Choice:
 CASES = (
     _case(
         1,
-        "b",
-        "total_steps counts calls of step(): epochs * len(loader).",
-        a="the cycle reaches its peak and comes back, only far too soon: look at the update at which it ends",
-        c="then the whole schedule would be a staircase; OneCycleLR is made for a call per batch. Count the calls",
+        "c",
+        "the scheduler holds the optimizer it was built with, and moves it: the one that nobody steps any more.",
+        a="a wrong order shifts the rates by one update. Here they stop moving for good, after the first epoch",
+        b="with the rate of the moment it would start lower and stay there: it would still not move. Who moves it?",
     ),
     _case(
         2,
-        "a",
-        "each call multiplies by gamma, and there are 938 calls in an epoch.",
-        b="a smaller gamma would fall even faster; count how often it is applied in an epoch",
-        c="look at the loop: the optimizer comes first. Count how often gamma is applied in an epoch",
+        "b",
+        "what update k uses must be in the optimizer before update k.",
+        a="counting from 1 shifts the values, but update 0 would still use what the constructor left",
+        c="then the first update would look right by luck, and all the others would still be one behind",
     ),
     _case(
         3,
         "c",
-        "a staircase, wrong at the end for odd and for even numbers of epochs, and without the last phase.",
-        a="an even number ends above the base rate, as the last line says; and look at the shape of the curve",
-        b="the stairs are plain to see; the printed lines show another fault. And is 1cycle only a triangle?",
+        "schedule(epoch, current_rate): the second parameter never gets your default.",
+        a="the function has no memory: called twice with the same arguments it returns the same rate",
+        b="then the first epoch would begin at 0.05. Divide each rate by the one before: 1/2, 1/4, 1/8",
     ),
     _case(
         4,
-        "c",
-        "schedule(epoch, current_lr): the second parameter is never your default.",
-        a="0.1 * 0.5**epoch is what was meant; but the first value is 0.01. Where does 0.01 come from?",
-        b="then all values would be one epoch off; but the first value is 0.01. Where does 0.01 come from?",
+        "b",
+        "without a target to climb to, Keras ignores warmup_steps, and says nothing.",
+        a="in optax decay_steps includes the warmup, in Keras it does not; and neither would take the warmup away",
+        c="alone it would make the whole run small: it would start at 0.001 and fall. How far should the warmup climb?",
     ),
     _case(
         5,
-        "a",
-        "in exp(-rate * k / n) a larger rate decays faster; in rate ** (k / n) it is what is left.",
-        b="both curves are drawn against the epoch: the unit is right. What is left after 20 epochs?",
-        c="a positive exponent would grow. What is left after 20 epochs, and what does the name promise?",
+        "b",
+        "the schedule asks optimizer.iterations, and the count goes on where the first fit ended.",
+        a="initial_epoch numbers the epochs, for the log and for callbacks; the schedule has never heard of epochs",
+        c="the compiled step looks its rate up at every update, as the first epoch shows. What does it look up?",
     ),
     _case(
         6,
-        "b",
-        "two values a cycle are all that one look per epoch can see of a triangle of two epochs.",
-        a="a half-cycle of one epoch is a choice like any other. How often is the formula looked at?",
-        c="the formula gives the dashed line when k counts updates. How often is it looked at?",
+        "c",
+        "it writes initial_lr * factor at every call, and does not care what the other one did.",
+        a="a plateau rule never raises a rate, and the metric never improves here. Who else writes one?",
+        b="cooldown delays the next cut; it does not undo the last one. Who else writes a rate?",
     ),
     _case(
         7,
         "a",
-        "Dense works on the last axis: 28 rows, 28 answers.",
-        b="flattened, an image would get 10 answers: look at the shape of the output",
-        c="averaged over the rows, an image would get 10 answers: look at the shape of the output",
+        "the callback assigns a rate, for the first time at the first plateau, and this optimizer refuses.",
+        b="a longer patience would only put the error off. What does the callback do when its patience ends?",
+        c="without val_loss the callback warns after the first epoch, and does nothing. This run went on for a while",
     ),
     _case(
         8,
-        "c",
-        "curvature goes with the square of the inputs, the stable rate with its inverse.",
-        a="the loss at the start is not the limit: what limits the rate is 2 / curvature (lesson 01)",
-        b="it is the same network: only the inputs differ",
+        "b",
+        "a group without a rate of its own takes the one the optimizer was built with, 0.1, whatever the others hold.",
+        a="a cosine from its start would need all 132 updates to fall; this one is down after 88, with the head's",
+        c="a missing velocity makes the first steps smaller, and is not seen in the rate at all",
     ),
     _case(
         9,
-        "b",
-        "one place that knows the length of the run, and fractions of it.",
-        a="until somebody changes the loader, the data or the number of machines",
-        c="epochs avoid this bug, and buy staircases and updates per epoch that depend on the batch size",
+        "a",
+        "the constructor writes the rate of step 0 over the one that was loaded.",
+        b="the rest of the curve is in its place, so the step was remembered. What wrote this one rate?",
+        c="momentum does not move the rate. The wrong value is the first of the cycle: who wrote it?",
     ),
     _case(
         10,
         "b",
-        "the hundred steps for the picture were a hundred steps of the schedule.",
-        a="with T_max = 200 the picture would have gone down and training would have begun in the middle",
-        c="get_last_lr only reads. What else was called in the drawing loop?",
+        "an update that the scaler skipped is no update.",
+        a="a smaller scale overflows less often, and each overflow would still cost a step of the schedule",
+        c="the scaler divides the gradients by itself, and the rate does not depend on it. Count the updates",
     ),
     _case(
         11,
-        "a",
-        "what update k uses must be set before update k.",
-        b="counting from 1 shifts the values, but update 0 would still use the constructor's 0.1",
-        c="then update 0 would do nothing and all others would still be one behind: hidden, not cured",
+        "c",
+        "prepared, it moves once for each process at every call; and the length was divided already.",
+        a="gradients are averaged, rates are not: each process moves its own. Look at what one process does",
+        b="then the schedule would be too long, and the run would end half-way. This one is too short",
     ),
     _case(
         12,
-        "c",
-        "it sets initial_lr * factor, and does not care what plateau did.",
-        a="cooldown delays the next cut; it never raises the rate",
-        b="momentum does not touch the rate. Who else writes into the optimizer?",
-    ),
-    _case(
-        13,
         "a",
-        "the constructor writes the rate of step 0 over the loaded one.",
-        b="the rest of the curve is in the right place, so the step was remembered. What wrote 0.004?",
-        c="momentum does not move the rate. 0.004 is the first value of the cycle: who wrote it?",
-    ),
-    _case(
-        14,
-        "b",
-        "an update that the scaler skipped is no update.",
-        a="a smaller scale overflows less often, but each overflow would still cost a step of the schedule",
-        c="the scaler divides it out before the update; the rate does not depend on it. How many updates were made?",
-    ),
-    _case(
-        15,
-        "b",
-        "updates: then the schedule is the same on every machine.",
-        a="that is what this code does: four times too fast",
-        c="a clock in images can be right (some papers use one), but only if it stands still between updates as well",
-    ),
-    _case(
-        16,
-        "b",
-        "minus the gradient times a negative rate: uphill.",
-        a="nothing is clipped: the printed rate is the one that was used",
-        c="the error comes at the next call of scheduler.step(), after the update was made",
-    ),
-    _case(
-        17,
-        "b",
-        "a Python number in a compiled step is a constant.",
-        a="it runs before each batch: a learning rate set at the same place does arrive",
-        c="nothing is copied per epoch, and the whole run is one epoch. When was the training step compiled?",
-    ),
-    _case(
-        18,
-        "c",
-        "without warmup_target Keras ignores warmup_steps, silently.",
-        a="alpha is where the cosine *ends*, as a fraction of the start",
-        b="the curve starts at its highest value and falls from the first update",
+        "copy and pickle leave hooks behind, and the hook was what moved the rate.",
+        b="the copy has groups of its own: a rate that somebody else overwrites would move, and this one stands still",
+        c="the state of SGD is its velocities: with or without them somebody has to write the next rate",
     ),
 )
-
-
-def _first_wrong(used: list[float], meant: list[float]) -> int:
-    off = np.abs(np.subtract(used, meant)) > 1e-3 * np.abs(meant)
-    return int(np.argmax(off)) if off.any() else -1
 
 
 def _updates(images: int, batch_size: int, epochs: int, drop_last: bool, accumulate: int) -> int:
@@ -155,52 +109,14 @@ def _updates(images: int, batch_size: int, epochs: int, drop_last: bool, accumul
 
 EXERCISES: tuple[Exercise, ...] = (
     *CASES,
-    Function(
-        "first_wrong",
-        "first_wrong(used, meant): index of the first update that differs by more than a thousandth, or -1.",
-        "a few lines that would have found most of the cases above.",
-        parameters=("used", "meant"),
-        reference=_first_wrong,
-        cases=(
-            ([0.1], [0.1]),
-            ([0.2], [0.1]),
-            ([0.1, 0.1], [0.1, 0.05]),
-            ([0.1, 0.04], [0.1, 0.05]),
-            ([0.1000001, 0.0500001], [0.1, 0.05]),
-            ([0.1, 0.1, 0.1], [0.1, 0.05, 0.02]),
-            ([0.2, 0.05, 0.02], [0.1, 0.05, 0.02]),
-            ([0.1, 0.01, 0.001, 0.0002], [0.1, 0.01, 0.001, 0.0001]),
-            ([1.0, 0.09995, 0.01, 0.002], [1.0, 0.1, 0.01, 0.001]),
-            ([1.0, 0.998, 0.996], [1.0, 1.0, 1.0]),
-            ([0.1, 0.2, 0.3, 0.4, 0.4, 0.3, 0.2, 0.05], [0.1, 0.2, 0.3, 0.4, 0.4, 0.3, 0.2, 0.1]),
-        ),
+    Choice(
+        "second_opinion",
+        "0.1 for 468 updates, 0.07 for 468, then 0.05: ExponentialLR(0.7) once an epoch. What is wrong?",
+        "0.1, 0.07, 0.049: it is healthy. A clinic that finds a disease in everybody is no clinic.",
+        expected="c",
         mistakes=(
-            Mistake(
-                lambda used, meant: next((i for i, (a, b) in enumerate(zip(used, meant, strict=True)) if a != b), -1),
-                "exact comparison: frameworks compute in float32, so allow a thousandth of what was meant",
-            ),
-            Mistake(
-                lambda used, meant: next(
-                    (i for i, (a, b) in enumerate(zip(used, meant, strict=True)) if abs(a - b) > 1e-3), -1
-                ),
-                "a thousandth *of what was meant*: late in a run a whole learning rate is smaller than 0.001",
-            ),
-            Mistake(
-                lambda used, meant: next(
-                    (i for i, (a, b) in enumerate(zip(used, meant, strict=True)) if a - b > 1e-3 * b), -1
-                ),
-                "only rates that are too *large* are found: take the absolute difference",
-            ),
-            Mistake(
-                lambda used, meant: sum(abs(a - b) > 1e-3 * b for a, b in zip(used, meant, strict=True)) or -1,
-                "that counts the wrong updates: the *index* of the first one says where to look",
-            ),
-            Mistake(
-                lambda used, meant: next(
-                    (i + 1 for i, (a, b) in enumerate(zip(used, meant, strict=True)) if abs(a - b) > 1e-3 * b), -1
-                ),
-                "one too many: the first update has index 0",
-            ),
+            Mistake("a", "stepped per batch it would be 0 long before update 468"),
+            Mistake("b", "one behind would be 0.1 for two epochs: 0.07 comes right at the second"),
         ),
     ),
     Function(
@@ -253,14 +169,40 @@ EXERCISES: tuple[Exercise, ...] = (
             ),
         ),
     ),
-    Choice(
-        "second_opinion",
-        "0.1 for 468 updates, 0.07 for 468, then 0.05: ExponentialLR(0.7) once an epoch. What is wrong?",
-        "0.1, 0.07, 0.049: it is healthy. A clinic that finds a disease in everybody is no clinic.",
-        expected="c",
+    KerasRates(
+        "one_cosine_two_fits",
+        "fit on 10,000 images, batch_size=256, for 2 epochs and then, on the same model, for 3 more: a Keras SGD whose "
+        "rate falls along one cosine from 0.2 to 0 over both.",
+        "the schedule counts the optimizer's updates, and 5 epochs of 40 are 200, in however many calls of fit.",
+        expected=cosine(0.2, 200),
+        examples=10_000,
+        batch_size=256,
+        epochs=5,
         mistakes=(
-            Mistake("a", "stepped per batch it would be 0 long before update 468"),
-            Mistake("b", "one behind would be 0.1 for two epochs: 0.07 comes right at the second"),
+            Mistake(cosine(0.2, 80), "that is over after the first fit: the second would be made with a rate of zero"),
+            Mistake(cosine(0.2, 120), "that is the length of the second fit; the count begins with the first"),
+            Mistake(cosine(0.2, 195), "fit keeps the last, smaller batch: an epoch has 40 updates, not 39"),
+            Mistake(cosine(0.2, 5), "5 epochs are not 5 updates: after the fifth update the rate is zero"),
+            Mistake(
+                cosine(0.2, 80).then(cosine(0.2, 120)),
+                "those are two cosines, one for each fit: a single one over both was asked for",
+            ),
+        ),
+    ),
+    Prediction(
+        "cost_of_a_dent",
+        "1cycle, interrupted half-way and resumed as in case 9, against resumed in the right order: the test error.",
+        "One update at 4 % of the peak makes one small step in the place of a large one: 175 others make up for it. "
+        "The same bug with a rate that begins high, or at every one of many restarts, need not be so kind.",
+        expected="same",
+        example=([5.1, 5.3, 5.2], [5.2, 5.2, 5.2]),
+        mistakes=(
+            Mistake(
+                ("higher",), "How many of the 176 updates were made with a wrong rate, and was it too high or too low?"
+            ),
+            Mistake(
+                ("lower",), "One small step in the middle of the run: is that enough to tell from the noise of seeds?"
+            ),
         ),
     ),
 )
