@@ -82,7 +82,7 @@ class Page(HTMLParser):
                 self.fetched += [(tag, part.split()[0]) for part in value.split(",")]
         if tag == "img":
             self.pictures.append(given)
-        if tag == "details" and "hide" in str(given.get("class")).split():
+        if tag == "details" and {"hide", "above-input"} <= set(str(given.get("class")).split()):  # below: outputs
             self.folded += 1
 
 

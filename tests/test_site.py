@@ -109,7 +109,8 @@ def test_every_picture_is_described_and_has_its_caption(book: Path, pages) -> No
 
 
 @pytest.mark.full
-def test_code_that_only_draws_is_folded(pages) -> None:
+def test_what_is_folded_in_a_lesson_is_folded_in_the_book(pages) -> None:
+    """Code that only draws, and in the clinic what gives the answer away."""
     for path in LESSONS:
         hidden = sum(map(is_hidden, code_cells(nbformat.read(path, as_version=4))))
         assert pages[path.stem].folded == hidden, path.stem
