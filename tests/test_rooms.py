@@ -32,7 +32,7 @@ BELOW = {
     "races": "schedules for_torch for_keras runtime statistics recipe data models theory training",
     "plots": "schedules statistics",
     "explorer": "schedules theory races plots",
-    "exercises": "schedules for_torch for_keras statistics theory loss_law",
+    "exercises": "schedules for_torch for_keras statistics theory",
 }
 
 
