@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.notebook_tools import LESSONS, ROOT
+from tests.notebook_tools import LESSONS
 
 pytestmark = pytest.mark.full
 LOOKED_AT = ["index", "01_why_the_learning_rate_moves", "07_one_cycle", "teaching", "solutions/07_one_cycle"]
@@ -47,10 +47,7 @@ def test_from_home_to_a_lesson_to_what_is_searched_for(read, width: int, scheme:
     page.wait_for_url("**/03_piecewise_constant.html*")
 
 
-def test_the_explorer_is_a_click_away(read, book: Path) -> None:
-    if not (ROOT / "helpers" / "explorer.html").exists():
-        assert not (book / "the_explorer.html").exists()
-        pytest.skip("there is no helpers/explorer.html yet")
+def test_the_explorer_is_a_click_away(read) -> None:
     page = read("index").page
     page.locator("nav.bd-links").get_by_role("link", name="The explorer").click()
     page.wait_for_url("**/the_explorer.html")
