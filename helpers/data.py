@@ -110,10 +110,14 @@ class Dataset:
         height, width, channels = self.x_train.shape[1:]
         return height, width, channels
 
+    @property
+    def _kind(self) -> str:
+        return "images" if self.x_train.ndim == 4 else "symbols"
+
     def subset(self, train: int, test: int | None = None) -> Dataset:
         """The first ``train`` training and ``test`` test images (all there are, if fewer); ``source`` says so."""
         if train < 1 or (test is not None and test < 1):
-            raise ValueError(f"a subset needs at least one image, got train={train}, test={test}")
+            raise ValueError(f"a subset needs at least one example, got train={train}, test={test}")
         small = replace(
             self,
             x_train=self.x_train[:train],
@@ -124,23 +128,25 @@ class Dataset:
         if len(small.x_train) == len(self.x_train) and len(small.x_test) == len(self.x_test):
             return self
         return replace(
-            small, source=f"{self.source}, {len(small.x_train):,} training and {len(small.x_test):,} test images"
+            small,
+            source=f"{self.source}, {len(small.x_train):,} training and {len(small.x_test):,} test {self._kind}",
         )
 
     def validation(self, examples: int) -> Dataset:
         """Hold the last ``examples`` training images out, in the place of the test set, which must not guide choices.
 
-        Raises ``ValueError`` unless that leaves images to train on.
+        Of text so many symbols, before it is cut into `windows`. Raises ``ValueError`` unless that leaves something to
+        train on.
         """
         if not 0 < examples < len(self.x_train):
-            raise ValueError(f"hold out 1 to {len(self.x_train) - 1} training images, got {examples}")
+            raise ValueError(f"hold out 1 to {len(self.x_train) - 1} training {self._kind}, got {examples}")
         return replace(
             self,
             x_train=self.x_train[:-examples],
             y_train=self.y_train[:-examples],
             x_test=self.x_train[-examples:],
             y_test=self.y_train[-examples:],
-            source=f"{self.source}, {examples:,} training images held out",
+            source=f"{self.source}, {examples:,} training {self._kind} held out",
         )
 
     def windows(self, context: int, *, test: int = 2048, every: bool = False) -> Dataset:

@@ -604,7 +604,7 @@ class Network:
     Parameters
     ----------
     torch, keras : callable
-        Take the image shape and a seed, return the twins.
+        Take the shape of an image, or (places,) of a text, and a seed; return the twins.
     batch_norm : bool
         Whether it has any BatchNorm.
     """
@@ -612,6 +612,15 @@ class Network:
     torch: Callable[..., nn.Module]
     keras: Callable[..., keras.Model]
     batch_norm: bool = True
+
+
+def _of_text(builder: Callable[..., Any]) -> Callable[..., Any]:
+    """A network of text, built from the shape of its input."""
+
+    def build(shape: tuple[int, ...], *, seed: int) -> Any:
+        return builder(shape[0], seed=seed)
+
+    return build
 
 
 def _narrow(builder: Callable[..., Any]) -> Callable[..., Any]:
@@ -628,4 +637,5 @@ NETWORKS = {
     "resnet20": Network(resnet_torch, resnet_keras),
     "resnet9": Network(resnet9_torch, resnet9_keras),
     "resnet9 narrow": Network(_narrow(resnet9_torch), _narrow(resnet9_keras)),
+    "transformer": Network(_of_text(transformer_torch), _of_text(transformer_keras), batch_norm=False),
 }

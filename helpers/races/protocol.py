@@ -32,7 +32,7 @@ import pandas as pd
 from .. import runtime
 from ..schedules import Schedule
 from .engine import run_all
-from .results import Race, Result
+from .results import WORST, Race, Result
 from .store import Store
 from .trial import Task, Trial
 
@@ -70,7 +70,7 @@ class Tuning(NamedTuple):
     lr : float
         The best peak.
     errors : dict
-        Rate -> mean held-out error in % over the seeds; a run that diverged counts as 100.
+        Rate -> mean held-out error in %, or loss, over the seeds; a run that diverged counts as `results.WORST`.
     runs : DataFrame
         One a row, with the columns of `Race` and stage "tune".
     """
@@ -152,7 +152,8 @@ def race(
         plans += [trainer.plan((reference, budget), rate, seed + OTHER_SEEDS, final=True) for seed in seeds]
     tested = trainer.train(plans, "test")
     tested.loc[tested.seed >= OTHER_SEEDS, "arm"] += ", other seeds"
-    return Race(pd.concat([*(found.runs for found in tunings.values()), tested], ignore_index=True), reference)
+    runs = pd.concat([*(found.runs for found in tunings.values()), tested], ignore_index=True)
+    return Race(runs, reference, task.measure)
 
 
 def tune(
@@ -315,16 +316,16 @@ class _Trainer:
             found = self.train(plans, f"tuning {extension + 1}")
             for entry, part in found.groupby(["arm", "budget"]):
                 runs[entry].append(part)
-            tunings = {entry: _tuning(pd.concat(parts, ignore_index=True)) for entry, parts in runs.items()}
+            tunings = {entry: self._tuning(pd.concat(parts, ignore_index=True)) for entry, parts in runs.items()}
             asked = {entry: _next_rates(tunings[entry].errors) for entry in entries}
             if not any(asked.values()):
                 break
         return tunings
 
-
-def _tuning(runs: pd.DataFrame) -> Tuning:
-    errors = runs.fillna({"error": 100.0}).groupby("lr")["error"].mean().to_dict()
-    return Tuning(min(errors, key=errors.__getitem__), errors, runs)
+    def _tuning(self, runs: pd.DataFrame) -> Tuning:
+        measure = self.task.measure
+        errors = runs.fillna({measure: WORST[measure]}).groupby("lr")[measure].mean().to_dict()
+        return Tuning(min(errors, key=errors.__getitem__), errors, runs)
 
 
 def _next_rates(errors: Mapping[float, float]) -> list[float]:

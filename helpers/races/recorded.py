@@ -44,14 +44,38 @@ def _steps(updates: int) -> schedules.Schedule:
     return schedules.piecewise_constant([max(1, updates // 2), max(2, updates * 3 // 4)], [1.0, 0.1, 0.01])
 
 
-# Peak 1; the rate is multiplied in. Momentum stays where the task has it: what is compared is the rate.
+def _cool_at_last(updates: int) -> schedules.Schedule:
+    """WSD: held until the last fifth, then down to 0 by 1-sqrt; its warmup is `_warm`'s, or none."""
+    last = max(1, round(updates / 5))
+    return schedules.wsd(1.0, 1, max(1, updates - last - 1), last, start_lr=1.0)
+
+
+def _warm(part: float, shape: Shape) -> Shape:
+    """``shape`` after a rise from 0 that takes ``part`` of the run."""
+
+    def warm(updates: int) -> schedules.Schedule:
+        first = max(1, round(part * updates))
+        return schedules.warmup(0.0, 1.0, first).then(shape(updates - first))
+
+    return warm
+
+
+def _linear(updates: int) -> schedules.Schedule:
+    return schedules.linear(1.0, 0.0, updates)
+
+
+# Peak 1; the rate is multiplied in. Momentum stays where the task has it, unless the name says that it is cycled.
 ARMS: dict[str, Shape | Arm] = {
     "constant": lambda updates: schedules.constant(1.0),
     "constant, fresh statistics": Arm(lambda updates: schedules.constant(1.0), fresh=True),
     "constant, tail averaged": Arm(lambda updates: schedules.constant(1.0), tail=0.2),
     "steps x 0.1": _steps,
-    "line": lambda updates: schedules.linear(1.0, 0.0, updates),
+    "line": _linear,
+    "linear decay": _linear,
     "cosine": lambda updates: schedules.cosine(1.0, updates),
+    "WSD": _cool_at_last,
+    "1cycle": lambda updates: schedules.one_cycle(1.0, updates, momentum=None),
+    "1cycle, momentum cycled": lambda updates: schedules.one_cycle(1.0, updates),
     "1cycle, peak at 30 %": lambda updates: schedules.one_cycle(1.0, updates, momentum=None),
     "1cycle, three phases": lambda updates: schedules.one_cycle(
         1.0, updates, pct_start=0.45, three_phase=True, anneal="linear", momentum=None
@@ -60,6 +84,12 @@ ARMS: dict[str, Shape | Arm] = {
         1.0, updates, pct_start=5 / 24, anneal="linear", momentum=None
     ),
 }
+for _part in (5, 10, 20):
+    for _name in ("constant", "linear decay", "cosine", "WSD"):
+        _shape = ARMS[_name]
+        assert not isinstance(_shape, Arm)
+        ARMS[f"{_name}, warmup {_part} %"] = _warm(_part / 100, _shape)
+
 CPU_ARMS = (
     "constant",
     "constant, fresh statistics",
@@ -105,13 +135,16 @@ class Experiment:
         seeds = range(100, 100 + self.seeds)
         if len(self.lrs) == 1:
             runs = protocol.at_one_rate(arms, self.task, lr=self.lrs[0], seeds=seeds, **common)
-            return Race(runs, self.reference)
+            return Race(runs, self.reference, self.task.measure)
         common |= {"tune_seeds": range(self.tune_seeds), "reference": self.reference}
         return protocol.race(arms, self.task, lrs=self.lrs, seeds=seeds, **common)
 
     def small(self) -> Experiment:
         """The same on a handful of images, to see whether it runs."""
-        task = dataclasses.replace(self.task, train=1280, test=500, batch_size=128, validation=256)
+        few = {"train": 1280, "test": 500, "batch_size": 128, "validation": 256}
+        if self.task.context is not None:
+            few = {"train": 30_000, "test": 20, "validation": 10_000}
+        task = dataclasses.replace(self.task, **few)
         return dataclasses.replace(self, task=task, budgets=(1,), lrs=self.lrs[:2], seeds=2, tune_seeds=1)
 
 
@@ -127,6 +160,22 @@ _FAST = dataclasses.replace(_GPU, validation=1, recipe=Recipe(**_FLIP_AND_CROP, 
 def _grid(low: float, count: int) -> tuple[float, ...]:
     return tuple(round(low * 1.6**power, 4) for power in range(count))
 
+
+_PLAIN_ARMS = ("constant", "steps x 0.1", "linear decay", "cosine", "WSD", "1cycle", "1cycle, momentum cycled")
+_MLP = Task("mnist", "mlp", batch_size=128)
+_CNN = Task("mnist", "cnn", train=20_000, batch_size=128)
+_TEXT = Task(
+    "stdlib_text",
+    "transformer",
+    batch_size=16,
+    weight_decay=0.1,
+    context=64,
+    optimizer="adamw",
+    beta_2=0.95,
+    clip_norm=1.0,
+)
+_WARM = tuple(f"{name}, warmup 10 %" for name in ("constant", "linear decay", "cosine", "WSD"))
+_WARMUPS = ("linear decay", "linear decay, warmup 5 %", "linear decay, warmup 20 %")
 
 _BOTH = {
     "cifar10_cpu": Experiment(
@@ -151,7 +200,38 @@ _BOTH = {
 _IN_KERAS: dict[str, dict[str, Any]] = {  # where Keras runs less of it
     "cifar10_cpu": {"arms": ("constant", "line", "1cycle, peak at 30 %"), "budgets": (0.5, 1, 2), "seeds": 3}
 }
-EXPERIMENTS: dict[str, Experiment] = {}
+EXPERIMENTS: dict[str, Experiment] = {
+    "mnist_mlp": Experiment(
+        "MNIST, an MLP",
+        _MLP,
+        (*_PLAIN_ARMS, "linear decay, warmup 5 %", "linear decay, warmup 20 %"),
+        (1, 4),
+        _grid(0.05, 3),
+        seeds=8,
+        tune_seeds=3,
+        reference="linear decay",
+    ),
+    "mnist_cnn": Experiment(
+        "MNIST, a CNN with BatchNorm",
+        _CNN,
+        _PLAIN_ARMS,
+        (2,),
+        _grid(0.05, 3),
+        seeds=8,
+        tune_seeds=2,
+        reference="linear decay",
+    ),
+    "language_model": Experiment(
+        "Python source code, a Transformer of 116 thousand weights",
+        _TEXT,
+        (*_WARM, "1cycle", "1cycle, momentum cycled", *_WARMUPS),
+        (1,),
+        _grid(0.004, 3),
+        seeds=8,
+        tune_seeds=2,
+        reference="linear decay, warmup 10 %",
+    ),
+}
 for _name, _experiment in _BOTH.items():
     EXPERIMENTS[f"{_name}_torch"] = _experiment
     _less: dict[str, Any] = {"arms": tuple(arm for arm in _experiment.arms if not isinstance(ARMS[arm], Arm))}
@@ -219,6 +299,7 @@ def save(name: str, race: Race, command: str, folder: Path = RESULTS) -> Path:
         "command": command,
         "framework": experiment.framework,
         "reference": race.reference,
+        "measure": race.measure,
         "task": dataclasses.asdict(experiment.task),
         "origins": [dict(zip(_ORIGIN, values, strict=True)) for values in different],
         "columns": _COLUMNS,
@@ -246,7 +327,7 @@ def load(name: str, folder: Path = RESULTS) -> Record:
     of_each = origins.iloc[runs.pop("origin")].set_axis(runs.index)
     runs = pd.concat([runs, of_each], axis="columns").assign(framework=kept["framework"])
     runs = runs.astype(dict.fromkeys(("error", "loss", "seconds"), float))  # also where none is known
-    return Record(Race(runs, kept["reference"]), kept)
+    return Record(Race(runs, kept["reference"], kept.get("measure", "error")), kept)
 
 
 # ------------------------------------------------------------------------------------ the command

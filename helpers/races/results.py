@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from ..training import Evaluation, Run
     from .vmapped import VmappedRuns
 
-__all__ = ["Race", "Result"]
+__all__ = ["WORST", "Race", "Result"]
+
+WORST = {"error": 100.0, "loss": math.inf}  # what a run that diverged counts as while rates are tuned
+UNITS = {"error": "test error, %", "loss": "test loss, nats"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class Race:
         diverged, and those of a `Result`.
     reference : str
         The arm that the others are compared with.
+    measure : str
+        What they are compared by: "error" in %, or "loss" in nats.
 
     Raises
     ------
@@ -115,6 +120,7 @@ class Race:
 
     runs: pd.DataFrame
     reference: str
+    measure: str = "error"
 
     def __post_init__(self) -> None:
         tested, tuned = self._sources("test"), self._sources("tune")
@@ -134,16 +140,16 @@ class Race:
         return self._sources("test")[0]
 
     def errors(self, budget: float) -> pd.DataFrame:
-        """Test errors in %, seeds x arms. The control's column has other seeds, in the same order."""
+        """Test errors in %, or losses in nats, seeds x arms. The control's column has other seeds, in their order."""
         tested = self.runs[(self.runs.stage == "test") & (self.runs.budget == budget)]
-        by_arm = tested.sort_values("seed").groupby("arm", sort=False)["error"]
+        by_arm = tested.sort_values("seed").groupby("arm", sort=False)[self.measure]
         return pd.DataFrame({arm: by_arm.get_group(arm).to_numpy() for arm in tested["arm"].unique()})
 
     def tuning(self, budget: float) -> pd.DataFrame:
-        """Mean held-out error in %, rates x arms; a run that diverged counts as 100 %."""
+        """Mean held-out error in %, or loss, rates x arms; a run that diverged counts as `WORST`."""
         tuned = self.runs[(self.runs.stage == "tune") & (self.runs.budget == budget)]
-        counted = tuned.fillna({"error": 100.0})
-        return counted.pivot_table(index="lr", columns="arm", values="error", sort=False).sort_index()
+        counted = tuned.fillna({self.measure: WORST[self.measure]})
+        return counted.pivot_table(index="lr", columns="arm", values=self.measure, sort=False).sort_index()
 
     def summary(self) -> pd.DataFrame:
         """One row for each budget and arm: rate, error with its interval, paired difference, Holm's p, divergences.
@@ -176,15 +182,15 @@ class Race:
 
     def report(self, budget: float) -> pd.DataFrame:
         """`summary` of one budget for people, the lowest error first: for ``plots.table``."""
-        rows = []
+        rows, digits = [], 2 if self.measure == "error" else 3
         for row in self._summary(budget).sort_values("error").itertuples():
             grid = "" if row.inside is None else ", inside its grid" if row.inside else ", AT THE EDGE"
-            compared = f"{row.difference:+.2f} ± {row.difference_half_width:.2f}"
+            compared = f"{row.difference:+.{digits}f} ± {row.difference_half_width:.{digits}f}"
             rows.append(
                 {
                     "schedule": row.arm,
                     "best peak": f"{row.lr:.3g}{grid}",
-                    "test error, %": f"{row.error:.2f} ± {row.half_width:.2f}",
+                    UNITS[self.measure]: f"{row.error:.{digits}f} ± {row.half_width:.{digits}f}",
                     f"against {self.reference}": "" if row.arm == self.reference else compared,
                     "Holm's p": "" if math.isnan(row.p) else f"{row.p:.3f}",
                     "n": str(row.n),
@@ -196,9 +202,9 @@ class Race:
     def speed_up(self, arm: str, against: str) -> pd.DataFrame:
         """How many times as long ``against`` must train to reach the error of ``arm``, at each budget of ``arm``.
 
-        Of mean test errors, as `theory.speed_up` reads them off; NaN outside of what ``against`` reached.
+        Of mean test errors (or losses), as `theory.speed_up` reads them off; NaN outside of what ``against`` reached.
         """
-        means = self.runs[self.runs.stage == "test"].groupby(["arm", "budget"])["error"].mean()
+        means = self.runs[self.runs.stage == "test"].groupby(["arm", "budget"])[self.measure].mean()
         other = means[against].sort_index()
         rows = [
             {"budget": budget, "error": error, "speed_up": theory.speed_up(error, budget, other.index, other)}

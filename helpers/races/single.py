@@ -61,9 +61,8 @@ def _sgd(task: Task) -> dict[str, Any]:
 
 
 def _run_torch(trial: Trial, dataset: Dataset) -> Trained:
-    model = NETWORKS[trial.task.network].torch(dataset.image_shape, seed=trial.seed)
-    # the schedule sets the rate before the first update
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, **_sgd(trial.task))
+    model = NETWORKS[trial.task.network].torch(dataset.x_train.shape[1:], seed=trial.seed)
+    optimizer = _optimizer(trial.task, model)
     for_torch.drive(optimizer, trial.schedule)
     averaged = _average_the_tail(model, optimizer, trial)
     done = training.fit_torch(model, optimizer, dataset, evaluate=False, **_options(trial))
@@ -74,6 +73,24 @@ def _run_torch(trial: Trial, dataset: Dataset) -> Trained:
     if averaged is not None or trial.fresh:
         _recompute_statistics(tested, dataset, trial)
     return done, training.evaluate_torch(tested, dataset, recipe=trial.task.recipe)
+
+
+def _optimizer(task: Task, model: nn.Module) -> torch.optim.Optimizer:
+    """What trains ``model``; a schedule sets its rate before the first update."""
+    weights, optimizer = list(model.parameters()), None
+    if task.optimizer == "sgd":
+        optimizer = torch.optim.SGD(weights, lr=1.0, **_sgd(task))
+    else:
+        groups = [
+            {"params": [weight for weight in weights if weight.ndim > 1]},
+            {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
+        ]
+        betas = (task.momentum, task.beta_2)
+        optimizer = torch.optim.AdamW(groups, lr=1.0, betas=betas, weight_decay=task.weight_decay, fused=True)
+    if task.clip_norm is not None:
+        longest = task.clip_norm
+        optimizer.register_step_pre_hook(lambda *_: nn.utils.clip_grad_norm_(weights, longest) and None)
+    return optimizer
 
 
 def _average_the_tail(model: nn.Module, optimizer: torch.optim.Optimizer, trial: Trial) -> AveragedModel | None:
@@ -102,7 +119,7 @@ def _recompute_statistics(model: nn.Module, dataset: Dataset, trial: Trial) -> N
 def _run_keras(trial: Trial, dataset: Dataset) -> Trained:
     task, sgd = trial.task, _sgd(trial.task)
     with training.keras_precision(task.recipe):
-        model = NETWORKS[task.network].keras(dataset.image_shape, seed=trial.seed)
+        model = NETWORKS[task.network].keras(dataset.x_train.shape[1:], seed=trial.seed)
     if trial.schedule.momentum:
         sgd["momentum"] = None  # the schedule's own
     optimizer = for_keras.SGD(trial.schedule, steps=trial.updates, torch_rule=task.torch_rule, **sgd)

@@ -24,7 +24,8 @@ from ..schedules import Schedule
 
 __all__ = ["Task", "Trial"]
 
-FORMAT = 3  # counts changes of how a trial is written down and trained: results of another format are not taken over
+FORMAT = 4  # counts changes of how a trial is written down and trained: results of another format are not taken over
+TEST_WINDOWS = 1024  # of text
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,31 @@ class Task:
     network : str
         A key of ``models.NETWORKS``.
     train, test : int, optional
-        How many images; all by default.
+        How many images; all by default. Of text so many symbols to train on, and windows to test on.
     validation : float
         So many of the training images (or, below 1, that part of them) are held out for tuning. They are trained on
         when the test set is used.
     batch_size : int
-        Images of an update.
+        Images, or windows of text, of an update.
     momentum, nesterov, weight_decay
         Of SGD. A schedule's own momentum goes first.
     torch_rule : bool
         In Keras too, momentum and weight decay as PyTorch has them.
     recipe : Recipe
         Augmentation, label smoothing, precision.
+    context : int, optional
+        Of text: the symbols of a window. The next one is guessed at each of its places.
+    optimizer : str
+        "sgd", or "adamw": beta 1 is then the ``momentum``, and only matrices decay.
+    beta_2 : float
+        Of AdamW.
+    clip_norm : float, optional
+        The longest gradient of all weights together; longer ones are shortened to it.
 
     Raises
     ------
     ValueError
-        For an unknown network.
+        For an unknown network or optimizer, and Nesterov's momentum in AdamW.
     """
 
     dataset: str = "mnist"
@@ -68,21 +77,40 @@ class Task:
     weight_decay: float = 0.0
     torch_rule: bool = False
     recipe: Recipe = PLAIN
+    context: int | None = None
+    optimizer: str = "sgd"
+    beta_2: float = 0.999
+    clip_norm: float | None = None
 
     def __post_init__(self) -> None:
         if self.network not in models.NETWORKS:
             raise ValueError(f"unknown network {self.network!r}: choose from {', '.join(models.NETWORKS)}")
+        if self.optimizer not in ("sgd", "adamw"):
+            raise ValueError(f"optimizer must be 'sgd' or 'adamw', got {self.optimizer!r}")
+        if self.optimizer == "adamw" and self.nesterov:
+            raise ValueError("nesterov belongs to SGD: AdamW has none")
+
+    @property
+    def measure(self) -> str:
+        """What runs are compared by: the "error" in % on images, the "loss" in nats a symbol on text."""
+        return "error" if self.context is None else "loss"
 
     def data(self, *, final: bool) -> Dataset:
         """The images of a run: with the test set when ``final``, else with held-out images in its place."""
-        dataset = _load(self.dataset, self.train, self.test)
+        dataset = _load(self.dataset, self.train, self.test if self.context is None else None)
         held_out = self.validation if self.validation >= 1 else self.validation * len(dataset.x_train)
-        return dataset if final else dataset.validation(round(held_out))
+        chosen = dataset if final else dataset.validation(round(held_out))
+        if self.context is None:
+            return chosen
+        return chosen.windows(self.context, test=self.test or TEST_WINDOWS, every=True)
 
     def updates(self, epochs: float) -> int:
-        """The updates of a budget in epochs of the tuning runs, which have fewer images."""
-        images = len(self.data(final=False).x_train)
-        return max(1, round(epochs * training.updates_per_epoch(images, self.batch_size)))
+        """The updates of a budget in epochs of the tuning runs, which have fewer images.
+
+        An epoch of text is as many symbols as there are: its windows overlap, and each symbol is in many of them.
+        """
+        examples = len(self.data(final=False).x_train) // (self.context or 1)
+        return max(1, round(epochs * training.updates_per_epoch(examples, self.batch_size)))
 
 
 def _load(name: str, train: int | None, test: int | None) -> Dataset:
@@ -160,6 +188,8 @@ class Trial:
             raise ValueError("vmapped are PyTorch runs of a network without BatchNorm, plain SGD, plain recipe")
         if (self.tail or self.fresh) and self.framework == "keras":
             raise ValueError("averaging the tail of a run, and fresh statistics, are done in PyTorch only")
+        if self.task.optimizer == "adamw" and self.framework == "keras":
+            raise ValueError("races with AdamW are run in PyTorch only")
         if self.task.weight_decay and self.framework == "keras" and not self.task.torch_rule:
             raise ValueError("weight decay in Keras is another rule than in PyTorch: ask for torch_rule=True")
         object.__setattr__(self, "source", self.task.data(final=self.final).source)
@@ -175,6 +205,7 @@ class Trial:
         """Whether it can be trained as one with others of its kind."""
         task = self.task
         plain = task.recipe == PLAIN and not (task.nesterov or task.weight_decay or self.tail or self.fresh)
+        plain = plain and task.optimizer == "sgd" and not (task.clip_norm or task.context)
         without_buffers = not models.NETWORKS[task.network].batch_norm
         return plain and without_buffers and self.schedule.momentum is None and self.framework == "torch"
 

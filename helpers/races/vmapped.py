@@ -228,7 +228,7 @@ def run(stack: Sequence[Trial]) -> dict[str, Result]:
     schedules = list(dict.fromkeys(trial.schedule for trial in stack))
     seeds = sorted({trial.seed for trial in stack})
     done = fit_vmapped(
-        lambda seed: network.torch(dataset.image_shape, seed=seed),
+        lambda seed: network.torch(dataset.x_train.shape[1:], seed=seed),
         dataset,
         [schedule(np.arange(first.updates)) for schedule in schedules],
         seeds=seeds,
