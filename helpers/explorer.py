@@ -321,10 +321,10 @@ def measured() -> list[dict[str, Any]]:
         For each race a ``workload`` sentence and ``rows``: entry, arm, epochs, seeds, test ``error`` in %,
         ``difference`` to linear decay in points with its 95 % ``margin`` (None for linear decay itself).
     """
-    from .races import recorded
+    from .races import experiments, recorded
 
     found = []
-    for name in sorted(recorded.EXPERIMENTS):
+    for name in sorted(experiments.EXPERIMENTS):
         if (recorded.RESULTS / f"{name}.json").exists():
             record = recorded.load(name)
             title, source = record.provenance["title"], record.race.source
