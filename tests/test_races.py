@@ -615,3 +615,78 @@ def test_unknown_networks_and_averaging_in_keras_are_refused() -> None:
         Task(network="resnet")
     with pytest.raises(ValueError, match="PyTorch only"):
         race({"tail": Arm(constant_shape, tail=0.2), "line": line_shape}, TASK, **SMALL, framework="keras")
+
+
+# ------------------------------------------------------------------------------------------ text
+TEXT = Task(
+    "stdlib_text",
+    "transformer",
+    train=20_000,
+    test=8,
+    validation=4_000,
+    batch_size=4,
+    weight_decay=0.1,
+    context=16,
+    optimizer="adamw",
+    beta_2=0.95,
+    clip_norm=0.5,
+)
+
+
+def test_a_run_on_text_is_the_loop_that_everybody_writes() -> None:
+    plan, updates = schedules.warmup(0.0, 0.02, 4).then(schedules.linear(0.02, 0.0, 8)), 12
+    dataset = TEXT.data(final=True)
+    model = models.transformer_torch(16, seed=3)
+    matrices = [weight for weight in model.parameters() if weight.ndim > 1]
+    others = [weight for weight in model.parameters() if weight.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=0.02, betas=(0.9, 0.95))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: plan(k) / 0.02)
+    torch.set_num_threads(1)
+    for indices in training.batches(len(dataset.x_train), 4, 1, seed=3):
+        x, y = (torch.from_numpy(part[indices]) for part in (dataset.x_train, dataset.y_train))
+        loss = torch.nn.functional.cross_entropy(model(x).flatten(0, 1), y.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        assert norm > 0.5, "the gradient is really shortened"
+        optimizer.step()
+        scheduler.step()
+        if scheduler.last_epoch == updates:
+            break
+    expected = training.evaluate_torch(model, dataset)
+    found = single.run(Trial(TEXT, plan, updates, seed=3, final=True))
+    assert found.loss == pytest.approx(expected["loss"], rel=1e-5)
+    assert found.error == pytest.approx(100 * (1 - expected["accuracy"]), abs=1e-3)
+    assert "20,000 training" in found.source
+    assert "symbols" in found.source
+
+
+def test_text_is_raced_by_its_loss() -> None:
+    options = {"budgets": [0.01], "lrs": [0.004, 0.0064], "seeds": [10, 11], "tune_seeds": [0], "reference": "line"}
+    result = race(ARMS, TEXT, **options)
+    tested = result.runs[result.runs.stage == "test"]
+    assert result.measure == "loss"
+    assert result.errors(0.01)["line"].tolist() == tested[tested.arm == "line"].loss.tolist()
+    assert "test loss, nats" in result.report(0.01)
+    chosen, tuning = tested[tested.arm == "line"].lr.iloc[0], result.tuning(0.01)["line"].dropna()
+    assert chosen == tuning.idxmin()
+    assert TEXT.updates(1) == pytest.approx(16_000 / 16 / 4, abs=1), "an epoch is as many symbols as there are"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimizer": "lion"}, "optimizer must be 'sgd' or 'adamw', got 'lion'"),
+        ({"nesterov": True}, "nesterov belongs to SGD"),
+    ],
+)
+def test_a_task_that_makes_no_sense_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(TEXT, **change)
+
+
+def test_adamw_is_not_raced_in_keras() -> None:
+    with pytest.raises(ValueError, match="races with AdamW are run in PyTorch only"):
+        Trial(TEXT, schedules.constant(0.01), 4, seed=0, framework="keras")
+    assert not Trial(TEXT, schedules.constant(0.01), 4, seed=0).can_be_vmapped

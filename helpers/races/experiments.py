@@ -123,7 +123,7 @@ class Experiment:
 
     def small(self) -> Experiment:
         """The same on a handful of images, to see whether it runs."""
-        few = {"train": 1280, "test": 500, "batch_size": 128, "validation": 256}
+        few: dict[str, Any] = {"train": 1280, "test": 500, "batch_size": 128, "validation": 256}
         if self.task.context is not None:
             few = {"train": 30_000, "test": 20, "validation": 10_000}
         task = dataclasses.replace(self.task, **few)

@@ -77,20 +77,26 @@ def _run_torch(trial: Trial, dataset: Dataset) -> Trained:
 
 def _optimizer(task: Task, model: nn.Module) -> torch.optim.Optimizer:
     """What trains ``model``; a schedule sets its rate before the first update."""
-    weights, optimizer = list(model.parameters()), None
-    if task.optimizer == "sgd":
-        optimizer = torch.optim.SGD(weights, lr=1.0, **_sgd(task))
-    else:
-        groups = [
-            {"params": [weight for weight in weights if weight.ndim > 1]},
-            {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
-        ]
-        betas = (task.momentum, task.beta_2)
-        optimizer = torch.optim.AdamW(groups, lr=1.0, betas=betas, weight_decay=task.weight_decay, fused=True)
-    if task.clip_norm is not None:
-        longest = task.clip_norm
-        optimizer.register_step_pre_hook(lambda *_: nn.utils.clip_grad_norm_(weights, longest) and None)
+    weights = list(model.parameters())
+    optimizer = _adamw(task, weights) if task.optimizer == "adamw" else torch.optim.SGD(weights, lr=1.0, **_sgd(task))
+    longest = task.clip_norm
+    if longest is not None:
+
+        def clip(*_: Any) -> None:
+            nn.utils.clip_grad_norm_(weights, longest)
+
+        optimizer.register_step_pre_hook(clip)
     return optimizer
+
+
+def _adamw(task: Task, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Matrices decay; biases and the scales of normalisations do not."""
+    groups = [
+        {"params": [weight for weight in weights if weight.ndim > 1]},
+        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
+    ]
+    betas = (task.momentum, task.beta_2)
+    return torch.optim.AdamW(groups, lr=1.0, betas=betas, weight_decay=task.weight_decay, fused=True)
 
 
 def _average_the_tail(model: nn.Module, optimizer: torch.optim.Optimizer, trial: Trial) -> AveragedModel | None:

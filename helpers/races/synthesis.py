@@ -10,8 +10,10 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +23,17 @@ __all__ = ["SEEDS", "WORKLOADS", "Workload", "shown", "table", "verdicts"]
 
 SEEDS = 8  # fewer say too little about a difference
 LEVEL = 0.05  # of Holm's p
+REFERENCE = "linear decay"
+SCHEDULES = (  # in the order of the table
+    REFERENCE,
+    "cosine",
+    "WSD",
+    "1cycle",
+    "1cycle, momentum cycled",
+    "steps x 0.1",
+    "constant",
+    "constant, tail averaged",
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,18 @@ class Workload:
     budget: float
     title: str
     beside: str = ""
+
+    def schedule(self, arm: str, arms: Collection[str]) -> str:
+        """What is said of ``arm``, one of the ``arms`` of this workload.
+
+        >>> warm = Workload("language_model", 1, "text", beside=", warmup 10 %")
+        >>> arms = ["cosine, warmup 10 %", "linear decay", "linear decay, warmup 10 %", "1cycle"]
+        >>> [warm.schedule(arm, arms) for arm in arms]
+        ['cosine', 'linear decay, no warmup', 'linear decay', '1cycle']
+        """
+        if self.beside and arm + self.beside in arms:
+            return f"{arm}, no warmup"
+        return arm.removesuffix(self.beside)
 
 
 WORKLOADS = (
@@ -80,15 +105,12 @@ def table(folder: Path = recorded.RESULTS) -> pd.DataFrame:
 def _column(workload: Workload, folder: Path) -> pd.DataFrame:
     race = recorded.load(workload.record, folder).race
     rows = race.summary()
-    rows = rows[(rows.budget == workload.budget) & (rows.inside == True) & (rows.n >= SEEDS)]  # noqa: E712 (may be None)
-    rows = rows[rows.diverged == 0] if False else rows
-    schedule = rows.arm.str.removesuffix(workload.beside) if workload.beside else rows.arm
-    # without the warmup that the others have, a schedule is another one
-    bare = rows.arm.eq(schedule) & rows.arm.add(workload.beside).isin(rows.arm) if workload.beside else rows.arm.ne(rows.arm)
+    tuned = rows.inside.eq(True)  # not "at the edge", and not None: never tuned, as the control is not
+    rows = rows[tuned & (rows.budget == workload.budget) & (rows.n >= SEEDS)]
     return pd.DataFrame(
         {
             "workload": workload.title,
-            "schedule": schedule.where(~bare, schedule + ", no warmup"),
+            "schedule": [workload.schedule(arm, set(rows.arm)) for arm in rows.arm],
             "measure": race.measure,
             "result": rows.error,
             "difference": rows.difference,
@@ -98,3 +120,60 @@ def _column(workload: Workload, folder: Path) -> pd.DataFrame:
             "lr": rows.lr,
         }
     )
+
+
+def shown(found: pd.DataFrame) -> pd.DataFrame:
+    """`table` for people: a row for each schedule, a column for each workload, blank where nothing was raced.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As from `table`.
+
+    Returns
+    -------
+    DataFrame
+        Of text, for ``plots.table``: linear decay's own result in its row, differences to it in the others.
+    """
+    cells = found.assign(text=[_cell(row) for row in found.itertuples()])
+    wide = cells.pivot(index="schedule", columns="workload", values="text").fillna("")
+    order = [*SCHEDULES, *wide.index.difference(SCHEDULES)]
+    wide = wide.reindex([name for name in order if name in wide.index])
+    return wide[[workload.title for workload in WORKLOADS if workload.title in wide]].reset_index()
+
+
+def _cell(row: Any) -> str:
+    unit, digits = ("%", 2) if row.measure == "error" else ("nats", 3)
+    if row.schedule == REFERENCE:
+        return f"{row.result:.{digits}f} {unit}"
+    return f"{row.difference:+.{digits}f} ± {row.half_width:.{digits}f}{'' if row.p < LEVEL else ' (n.d.)'}"
+
+
+def verdicts(found: pd.DataFrame) -> pd.DataFrame:
+    """Where each schedule did better than linear decay, where worse, and where the two cannot be distinguished.
+
+    Parameters
+    ----------
+    found : DataFrame
+        As from `table`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each schedule. Columns: schedule, better, worse, not distinguishable (workloads, as text; by Holm's
+        p below 0.05), and disagree: whether it did better on one and worse on another.
+
+    Examples
+    --------
+    >>> rows = [("A", "cosine", -0.3, 0.01), ("B", "cosine", 0.2, 0.02), ("C", "cosine", 0.1, 0.4)]
+    >>> raced = pd.DataFrame(rows, columns=["workload", "schedule", "difference", "p"])
+    >>> verdicts(raced).iloc[0].tolist()
+    ['cosine', 'A', 'B', 'C', True]
+    """
+    rows = []
+    for schedule, part in found[found.schedule != REFERENCE].groupby("schedule", sort=False):
+        clear = part.p < LEVEL
+        better, worse = part[clear & (part.difference < 0)], part[clear & (part.difference > 0)]
+        names = ["; ".join(some.workload) for some in (better, worse, part[~clear])]
+        rows.append([schedule, *names, bool(len(better) and len(worse))])
+    return pd.DataFrame(rows, columns=["schedule", "better", "worse", "not distinguishable", "disagree"])
