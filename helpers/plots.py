@@ -74,6 +74,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=DASHES),
 }
+UNITS = {"error": "%", "loss": "nats"}
 WIDTH = 7.2  # inches: what a notebook column shows without scaling
 
 
@@ -534,7 +535,7 @@ def _plain_ticks(axis: Any, places: ArrayLike) -> None:
     axis.set_ticks([], minor=True)
 
 
-def rate_curves(tuning: DataFrame, *, source: str, top: float | None = None) -> Figure:
+def rate_curves(tuning: DataFrame, *, source: str, top: float | None = None, measure: str = "error") -> Figure:
     """Draw the error of every rate that was tried: how wide a valley each schedule has.
 
     Parameters
@@ -545,19 +546,22 @@ def rate_curves(tuning: DataFrame, *, source: str, top: float | None = None) -> 
         The data the errors were measured on.
     top : float, optional
         Where to cut the error, in %.
+    measure : str
+        "error", or "loss": what the numbers are, as in ``races.results.Race.measure``.
     """
     figure, (axis,) = panels(height=3.4)
     with mpl.rc_context(STYLE):
         for arm in tuning:
             column = tuning[arm].dropna()
             axis.plot(column.index, column, marker="o", ms=3, label=arm)
-        axis.set(xscale="log", xlabel="peak learning rate", ylabel="held-out error, %", ylim=(None, top))
+        label = f"held-out {measure}, {UNITS[measure]}"
+        axis.set(xscale="log", xlabel="peak learning rate", ylabel=label, ylim=(None, top))
         axis.legend(fontsize=8)
         figure.suptitle(f"data: {source}", fontsize=8, color="#555555")
     return figure
 
 
-def differences(summary: DataFrame, *, reference: str, source: str) -> Figure:
+def differences(summary: DataFrame, *, reference: str, source: str, measure: str = "error") -> Figure:
     """Draw each arm's difference from the reference with its 95 % interval, the best on top.
 
     Parameters
@@ -568,6 +572,8 @@ def differences(summary: DataFrame, *, reference: str, source: str) -> Figure:
         The arm that the others were compared with.
     source : str
         The data the errors were measured on.
+    measure : str
+        As in `rate_curves`.
     """
     rows = summary[summary.arm != reference].sort_values("difference", ascending=False)
     figure, (axis,) = panels(height=0.9 + 0.26 * len(rows))
@@ -580,6 +586,7 @@ def differences(summary: DataFrame, *, reference: str, source: str) -> Figure:
             )
         axis.axvline(0, color="#555555", lw=1)
         axis.set_yticks(range(len(rows)), rows.arm, fontsize=8)
-        axis.set(xlabel=f"difference of test error from {reference}, points", ylabel="schedule")
+        unit = "points" if measure == "error" else UNITS[measure]
+        axis.set(xlabel=f"difference of test {measure} from {reference}, {unit}", ylabel="schedule")
         figure.suptitle(f"data: {source} · filled: Holm's p < 0.05", fontsize=8, color="#555555")
     return figure

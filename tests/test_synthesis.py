@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch):
         "cosine": (base + 0.4 + 0.01 * noise[::-1], 0.08),
         "1cycle": (base - 0.4 + 0.01 * noise[::-1], 0.08),
         "WSD": (base + np.tile([0.3, -0.3], SEEDS // 2), 0.08),
-        "constant": (base + 1, 0.128),  # at the edge of its grid
+        "constant": (base + 1 + noise[::-1], 0.128),  # at the edge of its grid
     }
     every = pd.concat([runs(arm, list(errors), best) for arm, (errors, best) in arms.items()], ignore_index=True)
     whole = EXPERIMENTS["mnist_mlp"]

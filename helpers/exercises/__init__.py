@@ -23,7 +23,7 @@ from .verdict import Verdict
 
 __all__ = ["LESSONS", "Verdict", "check"]
 
-_NUMBERS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13", "14", "15", "18")
+_NUMBERS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13", "14", "15", "16", "18")
 LESSONS: dict[str, tuple[Exercise, ...]] = {
     number: importlib.import_module(f".lesson_{number}", __name__).EXERCISES for number in _NUMBERS
 }

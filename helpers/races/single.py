@@ -91,7 +91,7 @@ def _optimizer(task: Task, model: nn.Module) -> torch.optim.Optimizer:
 
 def _adamw(task: Task, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
     """Matrices decay; biases and the scales of normalisations do not."""
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [weight for weight in weights if weight.ndim > 1]},
         {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
     ]
