@@ -61,6 +61,7 @@ WHOLE = st.integers(1, 300)
 SIZES = st.floats(0.01, 10)
 PHASES = st.tuples(st.integers(9, 60), st.integers(2, 30)).filter(lambda phases: 2 * phases[1] < phases[0])
 FALLS = st.tuples(st.integers(4, 60), st.integers(1, 58)).filter(lambda fall: fall[1] <= fall[0] - 2)
+GRADIENTS = st.floats(0.01, 10) | st.floats(-10, -0.01)
 DRAWN = {
     "is_reached": st.tuples(sorted_lists(st.integers(1, 60)), st.integers(1, 80)),
     "steepest_rate": range_tests(),
@@ -73,6 +74,7 @@ DRAWN = {
     "best_factor": st.tuples(RATES, RATES),
     "annealing_area": st.tuples(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=8), st.floats(0.01, 0.99)),
     "next_rate": grids(),
+    "second_update": st.tuples(GRADIENTS, GRADIENTS, RATES, st.floats(0.1, 0.95), st.floats(0.5, 0.999)),
     "next_curvature": st.tuples(SIZES, SIZES, SIZES, st.floats(0.001, 1)),
     "updates_made": st.tuples(WHOLE, WHOLE, st.integers(1, 9), st.booleans(), st.sampled_from([1, 2, 3, 4, 8])),
 }

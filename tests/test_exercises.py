@@ -133,7 +133,29 @@ def ladder_up(optimizer):
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 10 ** (step / 10))
 
 
+def second_update(first, second, lr, beta_1, beta_2):
+    """By PyTorch's Adam."""
+    weight = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    optimizer = torch.optim.Adam([weight], lr=lr, betas=(beta_1, beta_2), eps=0.0)
+    for gradient in (first, second):
+        before = weight.item()
+        weight.grad = torch.full_like(weight, gradient)
+        optimizer.step()
+    return weight.item() - before
+
+
+def warm_stable_decay(optimizer):
+    """By one formula."""
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda k: 0.01 + 0.099 * k if k < 10 else min(1.0, (100 - k) / 20)
+    )
+
+
 RIGHT = {
+    "second_update": second_update,
+    "left_of_the_start": 0.22,
+    "warm_stable_decay": warm_stable_decay,
+    "memory_of_squares": ("same", [2.81, 2.92, 2.94, 2.84], [2.88, 2.93, 2.89, 2.85]),
     "times_fewer": (9.14, 2.29),
     "run_of_2017": schedules.cyclic(0.1, 3.0, 5_000).with_momentum(0.9),
     "speed_up_by_hand": factor,

@@ -1,4 +1,4 @@
-"""Lesson 16, a small language model: Adam's second step, what is left of the start, WSD in PyTorch, a tighter clip."""
+"""Lesson 16, a small language model: Adam's second step, what is left of the start, WSD in PyTorch, a longer memory."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ EXERCISES: tuple[Exercise, ...] = (
         cases=(
             (1.0, 1.0, 0.01, 0.9, 0.95),
             (1.0, -1.0, 0.01, 0.9, 0.95),
-            (0.001, 0.001, 0.01, 0.9, 0.999),
+            (0.001, 0.004, 0.01, 0.9, 0.999),
             (2.0, 0.5, 0.003, 0.9, 0.95),
-            (0.0, 3.0, 0.1, 0.9, 0.95),
+            (0.2, 3.0, 0.1, 0.9, 0.95),
             (-1.0, 4.0, 0.1, 0.5, 0.9),
-            (3.0, 0.0, 0.02, 0.8, 0.99),
+            (3.0, 0.7, 0.02, 0.8, 0.99),
         ),
         mistakes=(
             Mistake(_uncorrected, "divide m by 1 - beta_1 ** 2, and v by 1 - beta_2 ** 2: both began at 0"),
@@ -75,7 +75,7 @@ EXERCISES: tuple[Exercise, ...] = (
         "Warmup and decay are two triangles under one peak: the sum is half of the run times the peak, however long "
         "the warmup is.",
         expected=_left(5_000),
-        tolerance=1e-2,
+        tolerance=2e-2,
         mistakes=(
             Mistake(_left(10_000), "that would be a constant rate: the area under the two lines is half of it"),
             Mistake(1 - _left(5_000), "that is what has been forgotten: the question is what is left"),
@@ -104,23 +104,23 @@ EXERCISES: tuple[Exercise, ...] = (
         ),
     ),
     Prediction(
-        "tighter_clip",
-        "Without a warmup: the gradient clipped at 1, and clipped at 0.01. The loss after 150 updates, by seed.",
-        "Adam divides the gradient by its own size, so a factor that is common to all updates has no effect at all. A "
-        "clip can only hold back an update whose gradient is longer than those before it.",
+        "memory_of_squares",
+        "Without a warmup: AdamW with beta_2 0.95, and with 0.999. The loss after 150 updates, by seed.",
+        "Thanks to the bias correction the first update is the same for every beta_2: the whole rate, in the direction "
+        "of the sign. What adds up after it are gradients that agree, and how long v remembers changes little of that. "
+        "So here the memory of v is not what warmup makes up for. (Four seeds would not show a small difference.)",
         expected="same",
-        example=([2.71, 2.68, 2.74, 2.70], [2.70, 2.69, 2.73, 2.71]),
+        example=([2.81, 2.92, 2.94, 2.84], [2.88, 2.93, 2.89, 2.85]),
         unit=" nats",
         mistakes=(
             Mistake(
                 ("lower",),
-                "A hundredth of the gradient makes m a hundredth, and the root of v as well. What is left of their "
-                "ratio?",
+                "Write down the first update for both: does the longer memory know anything that the shorter does not?",
             ),
             Mistake(
                 ("higher",),
-                "It would be if SGD made the steps: a hundredth of the gradient, a hundredth of the step. What does "
-                "Adam divide by?",
+                "It would be without the bias correction, which divides v by 1 - beta_2 ** t. What is left of beta_2 "
+                "in the first update?",
             ),
         ),
     ),
