@@ -16,6 +16,7 @@ from helpers.races.experiments import ARMS, EXPERIMENTS, Experiment
 from helpers.races.protocol import Arm
 from helpers.races.recorded import _COLUMNS, load, save
 from helpers.races.results import Race, Result
+from helpers.races.store import Store
 from helpers.races.trial import Task, Trial
 from tests.notebook_tools import ROOT
 
@@ -109,6 +110,36 @@ def test_a_record_belongs_to_its_experiment(name: str) -> None:
     if len(experiment.lrs) > 1:
         summary = record.race.summary()
         assert summary[summary.arm.isin(experiment.arms)].inside.all(), "every best rate is inside its grid"
+
+
+def test_a_record_is_extended_and_its_runs_are_kept(race: Race, tmp_path, monkeypatch) -> None:
+    experiment = small()
+    monkeypatch.setitem(EXPERIMENTS, "cifar10_cpu_torch", dataclasses.replace(experiment, seeds=3))
+    save("cifar10_cpu_torch", race, "the command", tmp_path)
+    store = Store(tmp_path / "store")
+    assert recorded.take_over("cifar10_cpu_torch", store, tmp_path) == len(race.runs)
+    trained, really = [], single.run
+
+    def counted(one: Trial) -> Result:
+        trained.append((one.seed, one.final))
+        return really(one)
+
+    monkeypatch.setattr(single, "run", counted)
+    longer = EXPERIMENTS["cifar10_cpu_torch"].race(tmp_path / "store")
+    # a third seed and its control, for two budgets; nothing is tuned again
+    assert sorted(trained) == sorted([(102, True)] * 4 + [(1_000_102, True)] * 2)
+    kept = longer.runs[longer.runs.seed % 1_000_000 != 102].reset_index(drop=True)
+    told = ["arm", "budget", "stage", "lr", "seed", "error", "device", "versions", "date", "seconds"]
+    pd.testing.assert_frame_equal(kept[told], race.runs[told])
+
+
+def test_a_record_of_other_data_is_not_taken_over(race: Race, tmp_path, monkeypatch) -> None:
+    experiment = small()
+    save("cifar10_cpu_torch", race, "the command", tmp_path)
+    other = dataclasses.replace(experiment, task=dataclasses.replace(experiment.task, dataset="digits", train=200))
+    monkeypatch.setitem(EXPERIMENTS, "cifar10_cpu_torch", other)
+    with pytest.raises(data.DatasetError, match="was recorded on"):
+        recorded.take_over("cifar10_cpu_torch", Store(tmp_path / "store"), tmp_path)
 
 
 def test_there_is_a_record() -> None:

@@ -36,10 +36,12 @@ from .results import WORST, Race, Result
 from .store import Store
 from .trial import Task, Trial
 
-__all__ = ["Arm", "Race", "Store", "Task", "Tuning", "at_one_rate", "race", "tune"]
+__all__ = ["Arm", "Race", "Store", "Task", "Tuning", "at_one_rate", "race", "trial_of", "tune"]
 
 Shape = Callable[[int], Schedule]  # takes the number of updates, returns a schedule with peak 1
 MAX_FACTOR, MAX_EXTENSIONS, OTHER_SEEDS = 1.6, 12, 1_000_000
+OTHER = ", other seeds"  # the control
+RATE_DIGITS = 10  # as many as a record keeps: a rate that was read is the rate that was raced
 Entry = tuple[str, float]  # an arm at a budget
 
 
@@ -151,7 +153,7 @@ def race(
         rate = tunings[reference, budget].lr
         plans += [trainer.plan((reference, budget), rate, seed + OTHER_SEEDS, final=True) for seed in seeds]
     tested = trainer.train(plans, "test")
-    tested.loc[tested.seed >= OTHER_SEEDS, "arm"] += ", other seeds"
+    tested.loc[tested.seed >= OTHER_SEEDS, "arm"] += OTHER
     runs = pd.concat([*(found.runs for found in tunings.values()), tested], ignore_index=True)
     return Race(runs, reference, task.measure)
 
@@ -258,6 +260,33 @@ def _check(seeds: Sequence[int], budgets: Sequence[float], lrs: Sequence[float] 
 
 
 # ---------------------------------------------------------------------------------------- its runs
+def trial_of(
+    schedule: Shape | Arm, task: Task, budget: float, lr: float, seed: int, *, final: bool, framework: str = "torch"
+) -> Trial:
+    """The trial of a schedule at a budget, with the peak ``lr``.
+
+    Parameters
+    ----------
+    schedule : callable or Arm
+        A shape with peak 1.
+    budget : float
+        In epochs.
+    lr : float
+        The peak.
+    task, seed, final, framework
+        As in `trial.Trial`.
+
+    Examples
+    --------
+    >>> from helpers.schedules import linear
+    >>> task = Task("digits", train=640, validation=128)
+    >>> trial_of(lambda updates: linear(1.0, 0.0, updates), task, budget=1, lr=0.1, seed=0, final=True).schedule(0)
+    0.1
+    """
+    arm, updates = schedule if isinstance(schedule, Arm) else Arm(schedule), task.updates(budget)
+    return Trial(task, lr * arm.shape(updates), updates, seed, framework, final, arm.tail, arm.fresh)
+
+
 class _Planned(NamedTuple):
     """A trial, and what it is in the race."""
 
@@ -294,9 +323,7 @@ class _Trainer:
     def plan(self, entry: Entry, lr: float, seed: int, *, final: bool = False) -> _Planned:
         """The trial of an arm at a budget, with the peak ``lr``."""
         name, budget = entry
-        arm, updates = self.schedules[name], self.task.updates(budget)
-        arm = arm if isinstance(arm, Arm) else Arm(arm)
-        trial = Trial(self.task, lr * arm.shape(updates), updates, seed, self.framework, final, arm.tail, arm.fresh)
+        trial = trial_of(self.schedules[name], self.task, budget, lr, seed, final=final, framework=self.framework)
         if self.vmapped and trial.can_be_vmapped:
             trial = dataclasses.replace(trial, vmapped=True)
         return _Planned(trial, entry, lr)
@@ -333,5 +360,5 @@ def _next_rates(errors: Mapping[float, float]) -> list[float]:
     rates = sorted(errors)
     best = min(rates, key=errors.__getitem__)
     if best == rates[0]:
-        return [rates[0] ** 2 / rates[1]]
-    return [rates[-1] ** 2 / rates[-2]] if best == rates[-1] else []
+        return [round(rates[0] ** 2 / rates[1], RATE_DIGITS)]
+    return [round(rates[-1] ** 2 / rates[-2], RATE_DIGITS)] if best == rates[-1] else []

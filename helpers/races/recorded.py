@@ -2,6 +2,7 @@
 
     python -m helpers.races.recorded                              what there is, and what is recorded
     python -m helpers.races.recorded cifar10_cpu_torch --jobs 2   race and record it; again, to go on after a stop
+    python -m helpers.races.recorded cifar10_cpu_torch --extend   take over what is recorded, train what it lacks
     python -m helpers.races.recorded cifar10_gpu_torch --try      the same on a handful of images: does it run here?
 
 A record holds every run with what the run itself says: device, versions, data source, date, seconds, seed.
@@ -30,9 +31,11 @@ with runtime.frameworks():  # the command prints results, not TensorFlow's greet
 
     from .. import data
     from .experiments import ARMS, EXPERIMENTS
-    from .results import Race
+    from .protocol import OTHER, trial_of
+    from .results import Race, Result
+    from .store import Store
 
-__all__ = ["ARMS", "EXPERIMENTS", "Record", "load", "save"]
+__all__ = ["ARMS", "EXPERIMENTS", "Record", "load", "save", "take_over"]
 
 RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 
@@ -126,6 +129,47 @@ def load(name: str, folder: Path = RESULTS) -> Record:
     return Record(Race(runs, kept["reference"], kept.get("measure", "error")), kept)
 
 
+def take_over(name: str, store: Store, folder: Path = RESULTS) -> int:
+    """Put the recorded runs of an experiment into ``store``, so that a race with more seeds or schedules keeps them.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment, as it is now: runs of schedules and budgets that it no longer has are left out.
+    store : Store
+        Where the race looks for what is done.
+    folder : Path
+        Where records are kept.
+
+    Returns
+    -------
+    int
+        How many runs were taken over.
+
+    Raises
+    ------
+    FileNotFoundError
+        When nothing is recorded.
+    DatasetError
+        When the data that is here is not what was recorded.
+    """
+    record, experiment, taken = load(name, folder), EXPERIMENTS[name], 0
+    saved = {origin["source"]: origin.get("date", "") for origin in record.provenance["origins"]}
+    for row in record.race.runs.to_dict("records"):
+        arm = row["arm"].removesuffix(OTHER)
+        if arm not in experiment.arms or row["budget"] not in experiment.budgets:
+            continue
+        what = {"budget": row["budget"], "lr": row["lr"], "seed": row["seed"], "framework": experiment.framework}
+        trial = trial_of(ARMS[arm], experiment.task, **what, final=row["stage"] == "test")
+        if not trial.source.startswith(row["source"]):
+            raise data.DatasetError(f"{name} was recorded on {row['source']}, and here is {trial.source}")
+        told = {key: row[key] for key in ("error", "loss", "seconds", "device", "versions")}
+        # a run that did not keep its date has that of its record
+        store.put(trial, Result(**told, source=trial.source, date=row["date"] or saved[row["source"]]))
+        taken += 1
+    return taken
+
+
 # ------------------------------------------------------------------------------------ the command
 def _list() -> None:
     for name, experiment in EXPERIMENTS.items():
@@ -145,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", nargs="?", choices=list(EXPERIMENTS), metavar="name", help="without it: a list")
     parser.add_argument("--jobs", type=int, default=1, help="processes; on a GPU, one")
     parser.add_argument("--store", type=Path, help="where single runs are kept until all are there")
+    parser.add_argument("--extend", action="store_true", help="keep the recorded runs, train what the record lacks")
     parser.add_argument("--try", dest="small", action="store_true", help="a handful of images, nothing is recorded")
     chosen = parser.parse_args(arguments)
     if chosen.name is None:
@@ -158,7 +203,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if experiment.task.data(final=True).name != experiment.task.dataset:
         print(f"{experiment.task.dataset} is not here: nothing is recorded on what stands in for it", file=sys.stderr)
         return 1
-    race = experiment.race(chosen.store or data.folder() / "runs" / chosen.name, chosen.jobs)
+    store = chosen.store or data.folder() / "runs" / chosen.name
+    if chosen.extend:
+        print(f"{take_over(chosen.name, Store(store))} runs of the record are kept")
+    race = experiment.race(store, chosen.jobs)
     _report(race)
     jobs = f" --jobs {chosen.jobs}" if chosen.jobs > 1 else ""
     path = save(chosen.name, race, f"python -m helpers.races.recorded {chosen.name}{jobs}")
