@@ -2,7 +2,8 @@
 
     python -m helpers.races.recorded                              what there is, and what is recorded
     python -m helpers.races.recorded cifar10_cpu_torch --jobs 2   race and record it; again, to go on after a stop
-    python -m helpers.races.recorded cifar10_cpu_torch --extend   take over what is recorded, train what it lacks
+    python -m helpers.races.recorded cifar10_cpu_torch --extend   take over what is recorded, train what it lacks:
+                                                                  with --budget 4 --seeds 8 more seeds of one budget
     python -m helpers.races.recorded cifar10_gpu_torch --try      the same on a handful of images: does it run here?
 
 A record holds every run with what the run itself says: device, versions, data source, date, seconds, seed.
@@ -30,7 +31,7 @@ with runtime.frameworks():  # the command prints results, not TensorFlow's greet
     import pandas as pd
 
     from .. import data
-    from .experiments import ARMS, EXPERIMENTS
+    from .experiments import ARMS, EXPERIMENTS, Experiment
     from .protocol import OTHER, trial_of
     from .results import Race, Result
     from .store import Store
@@ -183,6 +184,34 @@ def _report(race: Race) -> None:
         print(race.report(budget).to_string(index=False))
 
 
+def _raced(experiment: Experiment, chosen: argparse.Namespace) -> Race:
+    """The race that the command line asks for, one budget after the other; what a record has of it is kept."""
+    store, has = chosen.store or data.folder() / "runs" / chosen.name, {}
+    if chosen.extend:
+        print(f"{take_over(chosen.name, Store(store))} runs of the record are kept")
+        tested = load(chosen.name).race.runs.query("stage == 'test'")
+        has = tested[tested.arm.isin(experiment.arms)].groupby("budget").seed.nunique().to_dict()
+    races = []
+    for budget in experiment.budgets:
+        asked = chosen.seeds or experiment.seeds if chosen.budget in (None, budget) else 0
+        seeds = max(asked, has.get(budget, 0))
+        if seeds:
+            one = dataclasses.replace(experiment, budgets=(budget,), seeds=seeds)
+            races.append(one.race(store, chosen.jobs))
+    if not races:
+        raise SystemExit(f"{chosen.name} has no budget {chosen.budget:g}: {', '.join(map(str, experiment.budgets))}")
+    runs = pd.concat([race.runs for race in races], ignore_index=True)
+    return Race(runs, experiment.reference, experiment.task.measure)
+
+
+def _command(chosen: argparse.Namespace) -> str:
+    """What trains a race again: what trained the record, and then what extended it."""
+    options = {"extend": chosen.extend, "budget": chosen.budget, "seeds": chosen.seeds, "jobs": chosen.jobs}
+    told = [f"--{name}" if value is True else f"--{name} {value:g}" for name, value in options.items() if value]
+    before = [load(chosen.name).provenance["command"]] if chosen.extend else []
+    return "; ".join([*before, " ".join(["python -m helpers.races.recorded", chosen.name, *told])])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``python -m helpers.races.recorded``."""
     parser = argparse.ArgumentParser(prog="python -m helpers.races.recorded", description="The long races, recorded.")
@@ -190,6 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes; on a GPU, one")
     parser.add_argument("--store", type=Path, help="where single runs are kept until all are there")
     parser.add_argument("--extend", action="store_true", help="keep the recorded runs, train what the record lacks")
+    parser.add_argument("--budget", type=float, help="race only this one; with --extend the record keeps the others")
+    parser.add_argument("--seeds", type=int, help="how many are tested, when not as many as the experiment says")
     parser.add_argument("--try", dest="small", action="store_true", help="a handful of images, nothing is recorded")
     chosen = parser.parse_args(arguments)
     if chosen.name is None:
@@ -203,13 +234,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if experiment.task.data(final=True).name != experiment.task.dataset:
         print(f"{experiment.task.dataset} is not here: nothing is recorded on what stands in for it", file=sys.stderr)
         return 1
-    store = chosen.store or data.folder() / "runs" / chosen.name
-    if chosen.extend:
-        print(f"{take_over(chosen.name, Store(store))} runs of the record are kept")
-    race = experiment.race(store, chosen.jobs)
+    race = _raced(experiment, chosen)
     _report(race)
-    jobs = f" --jobs {chosen.jobs}" if chosen.jobs > 1 else ""
-    path = save(chosen.name, race, f"python -m helpers.races.recorded {chosen.name}{jobs}")
+    path = save(chosen.name, race, _command(chosen))
     print(f"\nrecorded in {path.name}")
     return 0
 
