@@ -19,7 +19,7 @@ def runs(arm: str, errors: list[float], best: float) -> pd.DataFrame:
     tuned = [("tune", lr, 0, 3.0 + abs(lr - best)) for lr in RATES]
     tested = [("test", best, 100 + seed, error) for seed, error in enumerate(errors)]
     frame = pd.DataFrame(tuned + tested, columns=["stage", "lr", "seed", "error"])
-    told = {"budget": 1.0, "updates": 8, "diverged": False, "loss": 1.0, "seconds": 1.0, "date": "2026-01-01"}
+    told = {"budget": 3.0, "updates": 8, "diverged": False, "loss": 1.0, "seconds": 1.0, "date": "2026-01-01"}
     return frame.assign(arm=arm, source="MNIST", device="CPU", versions="torch", framework="torch", **told)
 
 
@@ -38,7 +38,7 @@ def folder(tmp_path, monkeypatch):
     whole = EXPERIMENTS["mnist_mlp"]
     monkeypatch.setitem(EXPERIMENTS, "mnist_mlp", dataclasses.replace(whole, arms=tuple(arms)))
     recorded.save("mnist_mlp", Race(every, REFERENCE), "the command", tmp_path)
-    monkeypatch.setattr(synthesis, "WORKLOADS", (Workload("mnist_mlp", 1, "MLP"),))
+    monkeypatch.setattr(synthesis, "WORKLOADS", (Workload("mnist_mlp", 3, "MLP"),))
     return tmp_path
 
 

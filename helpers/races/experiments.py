@@ -187,10 +187,10 @@ EXPERIMENTS: dict[str, Experiment] = {
         "MNIST, an MLP",
         _MLP,
         (*_PLAIN_ARMS, "linear decay, warmup 5 %", "linear decay, warmup 20 %"),
-        (1, 4),
+        (3,),
         _grid(0.05, 3),
         seeds=8,
-        tune_seeds=3,
+        tune_seeds=2,
         reference="linear decay",
     ),
     "mnist_cnn": Experiment(

@@ -73,8 +73,7 @@ class Workload:
 
 
 WORKLOADS = (
-    Workload("mnist_mlp", 1, "MNIST, MLP, 1 epoch"),
-    Workload("mnist_mlp", 4, "MNIST, MLP, 4 epochs"),
+    Workload("mnist_mlp", 3, "MNIST, MLP, 3 epochs"),
     Workload("mnist_cnn", 2, "MNIST, CNN, 2 epochs"),
     Workload("cifar10_cpu_torch", 4, "CIFAR-10, ResNet-9, 4 epochs"),
     Workload("language_model", 0.5, "Python code, Transformer, 1/2 epoch", beside=", warmup 10 %"),
