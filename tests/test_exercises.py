@@ -181,7 +181,6 @@ RIGHT = {
         optimizer, lambda k: (84 - k) / 84 if k < 80 else (99 - k) / 16 / 84
     ),
     "borrowed_schedule": ("higher", [2.53, 2.54, 2.52], [2.57, 2.59, 2.56]),
-    "refutation": "B",
     "design_game": schedules.exponential(1.0, 0.033, 300),
     "largest_stable_rate": 0.1,
     "nesterov_in_torch": lambda parameters: torch.optim.SGD(

@@ -1,4 +1,4 @@
-"""Lesson 13, predicting the winner: a rate carried over, what would refute the bound, rates from norms, a game."""
+"""Lesson 13, predicting the winner: a rate carried over, rates from norms, a borrowed schedule, a game."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..schedules import Schedule, constant, exponential, linear, tabulated
 from ..theory import NoisyQuadratic, last_iterate_bound, refined
-from .kinds import Choice, Exercise, Mistake, Numbers, Problem
+from .kinds import Exercise, Mistake, Numbers, Problem
 from .practice import Prediction, SchedulerAnswer
 
 _UPDATES, _GOAL = 300, 97.0
@@ -103,23 +103,11 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake(0.02**2 / _carried_over(), "upside down: the schedule that falls all the way gets the higher peak"),
         ),
     ),
-    Choice(
-        "refutation",
-        "Which observation would refute the theorem?",
-        "The theorem is about the mean loss of SGD on a convex function: there it must never be broken, and was not.",
-        expected="b",
-        mistakes=(
-            Mistake(
-                "a", "a larger upper bound does not forbid a lower loss: ranks are a use of the theorem, not its claim"
-            ),
-            Mistake("c", "neither Adam nor a network is what the theorem is about: it says nothing there"),
-        ),
-    ),
     SchedulerAnswer(
         "growing_norms",
         "100 updates whose last 20 gradients are twice as large: the schedule that suits them, with torch's LambdaLR.",
         "Step less where gradients are large, at the end as at the start: the rate falls to a quarter at update 80.",
-        expected=tabulated(0.1 * refined(_NORMS)),
+        expected=tabulated((0.1 * refined(_NORMS)).tolist()),
         updates=100,
         mistakes=(
             Mistake(
