@@ -400,18 +400,26 @@ def scatter(
         for axis, (title, points) in zip(axes, panels_of.items(), strict=True):
             x, mean, half = np.array(list(points.values()), dtype=np.float64).T
             axis.errorbar(x, mean, yerr=half, fmt="o", ms=3.5, lw=1, color=COLOURS[0])
-            middle = (x.min() + x.max()) / 2
-            for label, place, height in zip(points, x, mean, strict=True):
-                if labels is None or label in labels:
-                    left = place <= middle  # names point inwards, where there is room
-                    shift, side = ((5, 2), "left") if left else ((-5, 2), "right")
-                    axis.annotate(label, (place, height), shift, textcoords="offset points", ha=side, fontsize=7)
             axis.set(xlabel=xlabel, title=title)
+            named = [one for one in zip(x, mean, points, strict=True) if labels is None or one[2] in labels]
+            _name_beside(axis, named, middle=(x.min() + x.max()) / 2, height=0.7 * 72 * figure.get_figheight())
         axes[0].set_ylabel(ylabel)
         for axis in axes[1:]:
             axis.set_ylabel(" ")
         figure.suptitle(f"data: {source} · bars: 95 % intervals of the mean", fontsize=8, color="#555555")
     return figure
+
+
+def _name_beside(axis: Axes, points: Sequence[tuple[float, float, str]], middle: float, height: float) -> None:
+    """Write each point's name on the side where there is room, no name on top of another on that side."""
+    low, high = axis.get_ylim()
+    unit = height / (high - low)  # type points for one of y, about
+    taken = {"left": -np.inf, "right": -np.inf}
+    for x, y, name in sorted(points, key=lambda point: point[1]):
+        side, shift = ("left", 5) if x <= middle else ("right", -5)
+        taken[side] = max(unit * (y - low), taken[side] + 8)
+        offset = (shift, taken[side] - unit * (y - low))
+        axis.annotate(name, (x, y), offset, textcoords="offset points", ha=side, va="center", fontsize=7)
 
 
 def predictions(
