@@ -36,9 +36,9 @@ __all__ = [
     "lr_and_momentum",
     "predictions",
     "range_tests",
-    "ranks",
     "rate_curves",
     "runs",
+    "scatter",
     "schedules",
     "show",
     "table",
@@ -361,36 +361,66 @@ def comparison(
     return figure
 
 
-def ranks(named: Mapping[str, tuple[float, float]], *, source: str) -> Figure:
-    """Draw the order that was predicted beside the order that was measured, a line for each arm.
+def scatter(
+    panels_of: Mapping[str, Mapping[str, tuple[float, float, float]]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    source: str,
+    labels: Sequence[str] | None = None,
+) -> Figure:
+    """Draw what was measured, with its error bars, against what was predicted: a panel for each prediction.
 
     Parameters
     ----------
-    named : mapping
-        Label -> (prediction, measurement); lower is better in both.
+    panels_of : mapping
+        Title -> (label -> (prediction, measured mean, half-width of its interval)).
+    xlabel, ylabel : str
+        With their units.
     source : str
         Where the measurements come from.
+    labels : sequence of str, optional
+        Which points get their name beside them; all by default.
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to draw.
 
     Examples
     --------
-    >>> figure = ranks({"line": (1.0, 3.7), "cosine": (1.1, 3.1)}, source="no data")
+    >>> points = {"linear": (1.0, 3.1, 0.1), "cosine": (1.1, 3.7, 0.2)}
+    >>> figure = scatter({"": points}, xlabel="bound", ylabel="error, %", source="no data")
     >>> [text.get_text() for text in figure.axes[0].texts]
-    ['line', 'line', 'cosine', 'cosine']
+    ['linear', 'cosine']
     """
-    order = np.argsort(np.argsort(list(named.values()), axis=0), axis=0) + 1
-    figure, (axis,) = panels(height=0.6 + 0.22 * len(named))
+    if not panels_of or not all(panels_of.values()):
+        raise ValueError("nothing to draw: give every panel at least one point")
+    figure, axes = panels(len(panels_of), height=3.6, sharey=True)
     with mpl.rc_context(STYLE):
-        for label, (left, right) in zip(named, order, strict=True):
-            moved = abs(int(right) - int(left)) > len(named) / 5
-            axis.plot([0, 1], [left, right], "o-", ms=3, lw=1.4, color=COLOURS[1] if moved else COLOURS[0])
-            axis.text(-0.03, left, label, ha="right", va="center", fontsize=8)
-            axis.text(1.03, right, label, ha="left", va="center", fontsize=8)
-        axis.set(xlim=(-0.8, 1.8), ylim=(len(named) + 0.7, 0.3), xlabel="order", ylabel="place")
-        axis.set_xticks([0, 1], ["predicted", "measured"])
-        axis.set_yticks(range(1, len(named) + 1, 4))
-        axis.grid(False)
-        figure.suptitle(source, fontsize=8, color="#555555")
+        for axis, (title, points) in zip(axes, panels_of.items(), strict=True):
+            x, mean, half = np.array(list(points.values()), dtype=np.float64).T
+            axis.errorbar(x, mean, yerr=half, fmt="o", ms=3.5, lw=1, color=COLOURS[0])
+            axis.set(xlabel=xlabel, title=title)
+            named = [one for one in zip(x, mean, points, strict=True) if labels is None or one[2] in labels]
+            _name_beside(axis, named, middle=(x.min() + x.max()) / 2, height=0.7 * 72 * figure.get_figheight())
+        axes[0].set_ylabel(ylabel)
+        for axis in axes[1:]:
+            axis.set_ylabel(" ")
+        figure.suptitle(f"data: {source} · bars: 95 % intervals of the mean", fontsize=8, color="#555555")
     return figure
+
+
+def _name_beside(axis: Axes, points: Sequence[tuple[float, float, str]], middle: float, height: float) -> None:
+    """Write each point's name on the side where there is room, no name on top of another on that side."""
+    low, high = axis.get_ylim()
+    unit = height / (high - low)  # type points for one of y, about
+    taken = {"left": -np.inf, "right": -np.inf}
+    for x, y, name in sorted(points, key=lambda point: point[1]):
+        side, shift = ("left", 5) if x <= middle else ("right", -5)
+        taken[side] = max(unit * (y - low), taken[side] + 8)
+        offset = (shift, taken[side] - unit * (y - low))
+        axis.annotate(name, (x, y), offset, textcoords="offset points", ha=side, va="center", fontsize=7)
 
 
 def predictions(

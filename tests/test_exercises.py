@@ -194,14 +194,15 @@ RIGHT = {
     "largest_that_survives": 0.44,
     "up_and_down": "c",
     "a_barrier": "B",
-    "best_factor": lambda far, noise: (far / noise) ** 0.5,
     "annealing_area": area,
     "one_run_only": "B",
     "wsd_in_torch": flat_then_down,
     "same_sum": ("higher", [64.1, 63.9, 64.2], [69.0, 69.3, 68.8]),
-    "constant_over_line": 1.243,
-    "growing_norms": "b",
-    "refutation": "B",
+    "rate_carried_over": 0.0434,
+    "growing_norms": lambda optimizer: torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda k: (84 - k) / 84 if k < 80 else (99 - k) / 16 / 84
+    ),
+    "borrowed_schedule": ("higher", [2.53, 2.54, 2.52], [2.57, 2.59, 2.56]),
     "design_game": schedules.exponential(1.0, 0.033, 300),
     "largest_stable_rate": 0.1,
     "nesterov_in_torch": lambda parameters: torch.optim.SGD(

@@ -34,7 +34,9 @@ FIGURES = {
     "comparison": lambda: plots.comparison(
         [1, 2, 3], {"a": np.ones((4, 3)), "b": np.eye(3)}, xlabel="epochs", ylabel="error", source="digits"
     ),
-    "ranks": lambda: plots.ranks({"a": (1.0, 2.0), "b": (2.0, 1.0)}, source="digits"),
+    "scatter": lambda: plots.scatter(
+        {"a": {"b": (1.0, 2.0, 0.1)}, "c": {"b": (2.0, 1.0, 0.1)}}, xlabel="bound", ylabel="error", source="digits"
+    ),
     "used": lambda: plots.used([0.1] * 40, s.cosine(0.1, 40), log=True),
     "budget_curves": lambda: plots.budget_curves(RUNS, ["a", "b"], source="digits"),
     "rate_curves": lambda: plots.rate_curves(pd.DataFrame({"a": [2.0, 1.0]}, index=[0.1, 0.2]), source="digits"),
@@ -141,8 +143,12 @@ def test_range_tests_are_drawn_with_their_marks() -> None:
 
 
 def test_places_and_differences_say_who_is_where() -> None:
-    texts = [text.get_text() for text in plots.ranks({"a": (1.0, 2.0), "b": (2.0, 1.0)}, source="x").axes[0].texts]
-    assert texts == ["a", "a", "b", "b"]
+    points = {"a": (1.0, 2.0, 0.1), "b": (2.0, 1.0, 0.1), "c": (3.0, 3.0, 0.1)}
+    named = {"xlabel": "bound", "ylabel": "error", "source": "x"}
+    axis = plots.scatter({"": points}, labels=["a", "c"], **named).axes[0]
+    assert [(text.get_text(), text.get_ha()) for text in axis.texts] == [("a", "left"), ("c", "right")]
+    with pytest.raises(ValueError, match="at least one point"):
+        plots.scatter({"empty": {}}, **named)
     axis = plots.differences(SUMMARY, reference="a", source="x").axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["c", "b"], "the lowest on top"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers.statistics import holm, interval
+from helpers.statistics import holm, interval, rank_correlation
 
 
 def test_the_interval_is_students_and_covers() -> None:
@@ -35,3 +35,18 @@ def test_holm_agrees_with_a_worked_example_and_ignores_what_is_missing() -> None
     np.testing.assert_allclose(holm([0.01, 0.02, 0.03, 0.005]), [0.03, 0.04, 0.04, 0.02])
     np.testing.assert_allclose(holm([0.5, np.nan, 0.6]), [1.0, np.nan, 1.0])
     assert holm([]).size == 0
+
+
+def test_a_rank_correlation_is_spearmans_and_its_interval_holds_the_seeds() -> None:
+    rng = np.random.default_rng(0)
+    predicted, noise = rng.normal(size=12), rng.normal(size=(8, 12))
+    found, low, high = rank_correlation(predicted, predicted + noise)
+    assert found == pytest.approx(stats.spearmanr(predicted, (predicted + noise).mean(axis=0))[0])
+    assert low < high < 1
+    assert rank_correlation(predicted, np.tile(-predicted, (2, 1))) == pytest.approx((-1.0, -1.0, -1.0))
+
+
+@pytest.mark.parametrize(("items", "shape"), [(3, (1, 3)), (2, (4, 2)), (3, (4, 2)), (3, (3,))])
+def test_a_rank_correlation_needs_items_and_seeds(items: int, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="three items and two seeds"):
+        rank_correlation(np.arange(items), np.ones(shape))

@@ -1,4 +1,4 @@
-"""Lesson 13, predicting the winner: what the last-iterate bound says, what would refute it, and the design game."""
+"""Lesson 13, predicting the winner: a rate carried over, rates from norms, a borrowed schedule, a game."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..schedules import Schedule, constant, exponential
-from ..theory import Bound, NoisyQuadratic, last_iterate_bound
-from .kinds import Choice, Exercise, Function, Mistake, Numbers, Problem
+from ..schedules import Schedule, constant, exponential, linear, tabulated
+from ..theory import NoisyQuadratic, last_iterate_bound, refined
+from .kinds import Exercise, Mistake, Numbers, Problem
+from .practice import Prediction, SchedulerAnswer
 
 _UPDATES, _GOAL = 300, 97.0
+_LONG = 5000  # updates of the run whose rate is carried over
+_NORMS = np.repeat([1.0, 2.0], [80, 20])  # larger at the end
 
 
 @functools.cache
@@ -59,85 +62,84 @@ class DesignGame(Exercise):
         return 100 * floor / problem.loss(rates), 100 * floor / best
 
 
+def _carried_over() -> float:
+    """The peak of linear decay that goes with 0.02 for a constant rate that falls over the last tenth."""
+    k, down = np.arange(_LONG), _LONG // 10
+    flat = constant(1.0).then(linear(1.0, 0.0, down), at=_LONG - down)
+    scales = [last_iterate_bound(plan(k)).best_scale for plan in (flat, linear(1.0, 0.0, _LONG))]
+    return float(0.02 * scales[1] / scales[0])
+
+
+def _in_torch(factors: Any) -> Any:
+    """A function of an optimizer: its rate times ``factors``, one an update, the last one held."""
+
+    def attach(optimizer: Any) -> Any:
+        from torch.optim.lr_scheduler import LambdaLR
+
+        return LambdaLR(optimizer, lambda k: float(factors[min(k, len(factors) - 1)]))
+
+    return attach
+
+
+def _relative(weights: Any, *, own: bool = False) -> Any:
+    """Weight times the sum of the later ones (``own``: itself included), the largest 1."""
+    later = np.cumsum(weights[::-1])[::-1] - (0 if own else weights)
+    return weights * later / (weights * later).max()
+
+
 EXERCISES: tuple[Exercise, ...] = (
-    Function(
-        "best_factor",
-        "factor(far, noise): the factor on all rates that makes the bound far + noise least.",
-        "sqrt(far / noise): it makes both parts equal, and the bound 2 sqrt(far * noise).",
-        parameters=("far", "noise"),
-        reference=lambda far, noise: Bound(far, noise).best_scale,
-        cases=(
-            (4.0, 1.0),
-            (1.0, 4.0),
-            (1.0, 1.0),
-            (9.0, 1.0),
-            (2.0, 0.5),
-            (0.1, 0.4),
-            (1.0, 100.0),
-            (50.0, 2.0),
-            (0.001, 9.0),
-            (1000.0, 10.0),
-        ),
-        mistakes=(
-            Mistake(
-                lambda far, noise: far / noise, "far / c + noise * c: its derivative is zero where c**2 = far / noise"
-            ),
-            Mistake(
-                lambda far, noise: np.sqrt(noise / far),
-                "upside down: the farther there is to go, the larger the rates should be",
-            ),
-            Mistake(lambda far, noise: 2 * np.sqrt(far * noise), "that is the bound at its best, not the factor"),
-        ),
-    ),
     Numbers(
-        "constant_over_line",
-        "T = 100, D = G = 1: the best bound of a constant rate over 2 / sqrt(T).",
-        "sqrt(1 + H_99) / 2 = 1.24: a quarter more at 100 updates, and the logarithm goes on growing.",
-        expected=last_iterate_bound(np.ones(100)).best * 10 / 2,
-        tolerance=5e-3,
+        "rate_carried_over",
+        "5,000 updates: a constant rate of 0.02 with the last 10 % falling was best. Which peak for linear decay?",
+        "2.2 times as high: the bound knows the ratio of two best rates, whatever D and G are. Tune one, begin there.",
+        expected=_carried_over(),
+        tolerance=0.02,
         mistakes=(
+            Mistake(0.02, "at the same peak linear decay has only half the sum of the rates: it can stand more"),
             Mistake(
-                last_iterate_bound(np.ones(100)).best * 10,
-                "that is in units of D G / sqrt(T): divide by the line's 2",
+                0.02 * 0.95 / 0.5,
+                "that makes the sums of the rates equal; the noise terms differ as well: compare two best_scale",
             ),
-            Mistake(
-                last_iterate_bound(np.ones(100)).best,
-                "that is the bound itself: divide it by 2 / sqrt(100) = 0.2",
-            ),
-            Mistake(
-                np.sqrt(np.sum(1 / np.arange(1, 100))) / 2,
-                "the 1 under the root is missing: sqrt((1 + H) / T)",
-            ),
+            Mistake(0.02**2 / _carried_over(), "upside down: the schedule that falls all the way gets the higher peak"),
         ),
     ),
-    Choice(
+    SchedulerAnswer(
         "growing_norms",
-        "Gradient norms grow towards the end: what does the bound want?",
-        "w = 1 / G**2 is small there: step less where gradients are large, at the end as at the start.",
-        expected="b",
+        "100 updates whose last 20 gradients are twice as large: the schedule that suits them, with torch's LambdaLR.",
+        "Step less where gradients are large, at the end as at the start: the rate falls to a quarter at update 80.",
+        expected=tabulated((0.1 * refined(_NORMS)).tolist()),
+        updates=100,
         mistakes=(
-            Mistake("a", "the noise term holds lr**2 G**2: larger gradients make the same step *more* expensive"),
             Mistake(
-                "c", "the sum of the rates is only one of the terms: lr**2 G**2 counts too, most of all at the end"
+                _in_torch(refined(np.ones(100))), "that is plain linear decay: the norms of the last 20 are missing"
+            ),
+            Mistake(_in_torch(_relative(1 / _NORMS)), "w is 1 / G**2: what the bound counts is lr**2 G**2"),
+            Mistake(
+                _in_torch(_relative(1 / _NORMS**2, own=True)),
+                "the sum is over the *later* updates: update k's own weight is not in it",
+            ),
+            Mistake(
+                _in_torch(_relative(_NORMS**2)), "upside down: this takes larger steps where the gradients are larger"
             ),
         ),
     ),
-    Choice(
-        "refutation",
-        "Which observation would refute the theorem?",
-        "The theorem is about the mean loss of SGD on a convex function: there it must never be broken, and was not.",
-        expected="b",
+    Prediction(
+        "borrowed_schedule",
+        "On text: the schedule made of MNIST's gradient norms, in the place of linear decay; the loss, by seed.",
+        "What suits norms that fall early does not suit norms that do not: a long way up costs time, and buys nothing. "
+        "A schedule made of measurements belongs to the task that was measured.",
+        expected="higher",
+        example=([2.52, 2.54, 2.53], [2.57, 2.58, 2.57]),
+        unit=" nats",
         mistakes=(
-            Mistake(
-                "a", "a larger upper bound does not forbid a lower loss: ranks are a use of the theorem, not its claim"
-            ),
-            Mistake("c", "neither Adam nor a network is what the theorem is about: it says nothing there"),
+            Mistake(("same",), "Compare the two pictures of gradient norms: what does the long way up protect from?"),
+            Mistake(("lower",), "It won on MNIST. What did MNIST's gradients do early, and what do those of text do?"),
         ),
     ),
     DesignGame(
         "design_game",
         "A schedule for 300 updates on the noisy quadratic with a score of at least 97.",
-        "fast at first, then falling by equal ratios or nearly so: more than a straight line, less than too far.",
+        "fast at first, then falling by equal ratios or nearly so: steeper than linear decay, but not too far.",
         mistakes=(
             Mistake(constant(3.0), "it explodes: the largest curvature is 1, so a rate above 2 for long is too much"),
             Mistake(
