@@ -385,13 +385,16 @@ def law_with_tests() -> dict[str, Any]:
     -------
     dict
         ``law`` with its numbers, ``fit`` and ``tests`` as in `loss_law.measure`, but of the ends only how many
-        ``schedules`` there were and the mean of predicted minus measured, ``level``; and the ``source`` of the text.
+        ``schedules`` there were, the mean of predicted minus measured, ``level``, and how far from it a schedule is in
+        the mean, ``spread`` (None for less than three); and the ``source`` of the text.
     """
     _, record = loss_law.recorded()
     tests = []
     for test in record["tests"]:
-        off = [predicted - measured for predicted, measured in test.pop("ends").values()]
-        tests.append({**test, "schedules": len(off), "level": round(float(np.mean(off)), 4)})
+        off = np.array([predicted - measured for predicted, measured in test.pop("ends").values()])
+        level = float(off.mean())
+        spread = round(float(np.abs(off - level).mean()), 4) if len(off) > 2 else None
+        tests.append({**test, "schedules": len(off), "level": round(level, 4), "spread": spread})
     return {"law": record["law"], "fit": record["fit"], "tests": tests, "source": record["origin"]["source"]}
 
 

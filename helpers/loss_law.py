@@ -268,7 +268,7 @@ def _checked(rates: ArrayLike, at: ArrayLike) -> tuple[Array, NDArray[np.int64]]
 # ------------------------------------------------------------------------------------- the recorded law
 _NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSON, RECORD = _NOTEBOOKS / "14_predicting_the_loss.ipynb", _NOTEBOOKS / "results" / "loss_law.json"
-COMMAND = "python -m helpers.loss_law"
+COMMAND, BUDGET = "python -m helpers.loss_law", "cpu"  # the budget that the lesson's own numbers have
 
 
 def recorded(path: Path = RECORD) -> tuple[LossLaw, dict[str, Any]]:
@@ -407,7 +407,7 @@ def _tested(
 
 def main() -> None:
     """Run ``python -m helpers.loss_law``."""
-    os.environ["COURSE_BUDGET"] = "cpu"  # the lesson's own numbers
+    os.environ["COURSE_BUDGET"] = BUDGET
     record = {"title": "The law of lesson 14, fitted and tested", "command": COMMAND, **measure()}
     part = RECORD.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
