@@ -80,16 +80,17 @@ def test_the_predicted_loss_is_the_law_s_and_says_how_near_it_came(visit) -> Non
     rates = schedules.wsd(0.1, 100, 2700, 1200, start_lr=0.001)(np.arange(4000))
     page = opened(visit, LAW).page
     error = next(test["end"] for test in record["tests"] if test["name"] == "twice as long")
-    promised = f"The predicted loss ends at {law.predict(rates, [4000])[0]:.3f} ± {error:.3f}, that of linear decay"
+    promised = f"The predicted loss ends at {law.predict(rates, [4000])[0]:.3f} ± {error:.3f}, the dashed one, linear"
     assert promised in page.locator("#say").inner_text()
     assert "fitted to two runs of 2\u2009000 updates" in page.locator("#caveat").inner_text()
     assert page.locator('#svg path.line[style*="--loss"]').count() == 1
     assert page.locator("#svg path.line.other").count() == 1, "linear decay, in the panel of the loss alone"
-    assert "six times" not in page.locator("#tests").inner_text()
     assert "12\u2009000 updates" in page.locator("#tests").inner_text()
     page.locator("#svg").focus()
     page.keyboard.press("End")
     assert "predicted loss 2." in page.locator("#svg").get_attribute("aria-valuetext")
+    page.get_by_label("Compare with", exact=True).select_option("cosine")
+    assert page.locator("#svg path.line.other").count() == page.locator("#svg text.title").count() == 3
 
 
 def test_outside_of_what_was_tested_the_predicted_loss_says_so(visit) -> None:
