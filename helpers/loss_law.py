@@ -21,6 +21,8 @@ the intrinsic time, is the sum of the learning rates so far in units of a refere
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -320,7 +322,8 @@ def _run_lesson() -> dict[str, Any]:
         source = "".join(cell["source"])
         draws = "plots.show(" in source or "hide-input" in cell["metadata"].get("tags", ())
         if cell["cell_type"] == "code" and not draws and "inverted" not in space:
-            exec(compile(source, LESSON.name, "exec"), space)
+            with contextlib.redirect_stdout(io.StringIO()):  # its tables are for a notebook
+                exec(compile(source, LESSON.name, "exec"), space)
     return space
 
 
@@ -408,6 +411,7 @@ def _tested(
 def main() -> None:
     """Run ``python -m helpers.loss_law``."""
     os.environ["COURSE_BUDGET"] = BUDGET
+    print(f"running the cells of {LESSON.name}, and more tests: some minutes", flush=True)
     record = {"title": "The law of lesson 14, fitted and tested", "command": COMMAND, **measure()}
     part = RECORD.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

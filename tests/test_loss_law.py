@@ -161,6 +161,7 @@ def test_the_record_says_where_it_comes_from() -> None:
 
 
 @pytest.mark.full
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")  # so short is a run at this budget
 def test_the_command_fits_and_tests_anew(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("COURSE_BUDGET", "smoke")  # put back afterwards
     monkeypatch.setattr(loss_law, "BUDGET", "smoke")
