@@ -1,8 +1,8 @@
 """The schedule explorer in a notebook: ``explorer.html``, with your schedule on its knobs.
 
 The page is one file that opens by double click. Here it stands in an output, talks to Python, and leaves a picture
-for pages where nothing runs (GitHub, HTML, paper). ``python -m helpers.explorer`` writes the results of the recorded
-races into the page.
+for pages where nothing runs (GitHub, HTML, paper). ``python -m helpers.explorer`` writes what was recorded into the
+page: results of races, and the law that predicts a loss curve.
 
 >>> from helpers.schedules import one_cycle
 >>> knobs = explore(one_cycle(0.1, total_steps=200), caption="1cycle over 200 updates, with its momentum.")
@@ -26,11 +26,12 @@ import matplotlib as mpl
 import numpy as np
 import traitlets
 
-from . import plots, theory
+from . import loss_law, plots, theory
 from .schedules import Schedule, constant, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 __all__ = ["PAGE", "Explorer", "address", "explore", "measured"]
 
@@ -121,6 +122,7 @@ def explore(
     momentum: float = 0.9,
     beside: Schedule | None = None,
     parabola: tuple[float, float] | None = None,
+    law: bool = False,
     log: bool = False,
 ) -> Explorer:
     """Return the explorer with a schedule on its knobs. End a cell with it.
@@ -139,6 +141,8 @@ def explore(
         Another one, drawn dashed.
     parabola : (float, float), optional
         Curvature and variance of the gradient noise: show below what the rates do to the mean loss on a parabola.
+    law : bool
+        Show below the loss of a small language model, as the law of lesson 14 predicts it; in the place of a parabola.
     log : bool
         Logarithmic rates.
 
@@ -150,11 +154,12 @@ def explore(
     Raises
     ------
     ValueError
-        For a schedule without knobs, or one that never ends and no ``steps``; for a caption that is no sentence.
+        For a schedule without knobs, or one that never ends and no ``steps``; for ``parabola`` and ``law`` at once; for
+        a caption that is no sentence.
     """
-    opened = address(schedule, steps=steps, momentum=momentum, beside=beside, parabola=parabola, log=log)
+    opened = address(schedule, steps=steps, momentum=momentum, beside=beside, parabola=parabola, law=law, log=log)
     n = _length(schedule, steps)
-    figure = _picture(schedule, n, momentum, beside, parabola, log)
+    figure = _picture(schedule, n, momentum, beside, parabola, law, log)
     return Explorer(schedule, opened, plots.drawn(figure, caption), caption)
 
 
@@ -165,19 +170,20 @@ def address(
     momentum: float = 0.9,
     beside: Schedule | None = None,
     parabola: tuple[float, float] | None = None,
+    law: bool = False,
     log: bool = False,
 ) -> str:
     """What stands after the ``#`` of the explorer's address: a link that opens it with this schedule.
 
     Parameters
     ----------
-    schedule, steps, momentum, beside, parabola, log
+    schedule, steps, momentum, beside, parabola, law, log
         As in `explore`.
 
     Raises
     ------
     ValueError
-        For a schedule without knobs, or one that never ends and no ``steps``.
+        For a schedule without knobs, or one that never ends and no ``steps``; for ``parabola`` and ``law`` at once.
 
     Examples
     --------
@@ -193,8 +199,12 @@ def address(
     if beside is not None:
         name, knobs = _knobs(beside, n, momentum)
         pairs |= {"vs": name, **{f"vs.{knob}": value for knob, value in knobs.items()}}
+    if parabola is not None and law:
+        raise ValueError("below the rates there is room for one: parabola or law")
     if parabola is not None:
         pairs |= {"below": "parabola", "curvature": parabola[0], "variance": parabola[1]}
+    if law:
+        pairs["below"] = "law"
     if log:
         pairs["log"] = True
     return "&".join(f"{knob}={quote(_said(value), safe='')}" for knob, value in pairs.items())
@@ -270,13 +280,14 @@ def _picture(
     momentum: float,
     beside: Schedule | None,
     parabola: tuple[float, float] | None,
+    law: bool,
     log: bool,
 ) -> Figure:
     """What the explorer draws at first, for pages where nothing runs."""
     k, drawn = np.arange(n), [schedule, *([beside] if beside is not None else [])]
     moving = any(one.momentum is not None for one in drawn)
     momenta = [(one.momentum or constant(momentum))(k) for one in drawn]
-    figure, axes = plots.panels(1 + moving + (parabola is not None))
+    figure, axes = plots.panels(1 + moving + (parabola is not None) + law)
     rates, *others = axes
     with mpl.rc_context(plots.STYLE):
         for one, beta in zip(drawn, momenta, strict=True):
@@ -287,6 +298,8 @@ def _picture(
                 curvature, variance = parabola
                 moments = theory.second_moments(one(k), curvature, variance, momentum=beta)
                 others[-1].plot(np.minimum(curvature / 2 * moments, 1e6))
+            if law and one(k).any():
+                others[-1].plot(*_foretold(one(k)))
         rates.set(xlabel="updates made, k", ylabel="learning rate", yscale="log" if log else "linear")
         if not log:
             rates.set_ylim(bottom=0)
@@ -296,7 +309,17 @@ def _picture(
             others[0].set(xlabel="updates made, k", ylabel="momentum")
         if parabola is not None:
             others[-1].set(xlabel="updates made, k", ylabel="mean loss on the parabola", yscale="log")
+        if law:
+            others[-1].set(xlabel="updates made, k", ylabel="predicted loss, nats")
     return figure
+
+
+def _foretold(rates: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The recorded law's losses after the updates of which it knows something."""
+    law, record = loss_law.recorded()
+    first = max(record["fit"]["skip"], int(np.flatnonzero(rates)[0]) + 1)
+    at = np.unique(np.linspace(first, len(rates), 200).astype(int)) if len(rates) >= first else np.empty(0, dtype=int)
+    return at, law.predict(rates, at) if at.size else np.empty(0)
 
 
 # ---------------------------------------------------------------------------------- recorded races
@@ -355,11 +378,32 @@ def _row(row: dict[str, Any], reference: str) -> dict[str, Any]:
     }
 
 
+def law_with_tests() -> dict[str, Any]:
+    """The recorded law of lesson 14: plain data, as it stands in the page.
+
+    Returns
+    -------
+    dict
+        ``law`` with its numbers, ``fit`` and ``tests`` as in `loss_law.measure`, but of the ends only how many
+        ``schedules`` there were, the mean of predicted minus measured, ``level``, and how far from it a schedule is in
+        the mean, ``spread`` (None for less than three); and the ``source`` of the text.
+    """
+    _, record = loss_law.recorded()
+    tests = []
+    for test in record["tests"]:
+        off = np.array([predicted - measured for predicted, measured in test.pop("ends").values()])
+        level = float(off.mean())
+        spread = round(float(np.abs(off - level).mean()), 4) if len(off) > 2 else None
+        tests.append({**test, "schedules": len(off), "level": round(level, 4), "spread": spread})
+    return {"law": record["law"], "fit": record["fit"], "tests": tests, "source": record["origin"]["source"]}
+
+
 def with_results(page: str) -> str:
-    """The page with the results of the recorded races as they are now."""
+    """The page with the results of the recorded races, and the recorded law, as they are now."""
     lines = ",\n".join(json.dumps(one) for one in measured())
-    block = f'<script id="results-of-races">\nconst MEASURED = [\n{lines}\n];\n</script>'
-    return re.sub(r'<script id="results-of-races">.*?</script>', lambda _: block, page, flags=re.DOTALL)
+    law = json.dumps(law_with_tests())
+    block = f'<script id="recorded">\nconst MEASURED = [\n{lines}\n];\nconst LAW = {law};\n</script>'
+    return re.sub(r'<script id="recorded">.*?</script>', lambda _: block, page, flags=re.DOTALL)
 
 
 def main() -> None:
@@ -368,7 +412,8 @@ def main() -> None:
     part = PAGE.with_suffix(f".{os.getpid()}.part")
     part.write_text(written, encoding="utf-8")
     os.replace(part, PAGE)
-    print(f"{PAGE.name}: {len(written.encode()) / 1000:.0f} kB, with the results of {len(measured())} recorded races")
+    races = f"the results of {len(measured())} recorded races"
+    print(f"{PAGE.name}: {len(written.encode()) / 1000:.0f} kB, with {races} and the law of lesson 14")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The explorer: its JavaScript against schedules.py, the code that it hands out, run; its address; its widget."""
 
 import base64
+import dataclasses
 import inspect
 import json
 import math
@@ -15,7 +16,7 @@ import quickjs  # runs the page's scripts outside a browser
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from helpers import explorer, for_keras, for_torch, plots, schedules, theory
+from helpers import explorer, for_keras, for_torch, loss_law, plots, schedules, theory
 from helpers.schedules import Schedule
 from tests.strategies import any_schedule, examples
 
@@ -31,7 +32,7 @@ class Page:
 
     def __init__(self) -> None:
         self.context = quickjs.Context()
-        for name in ("schedules", "catalogue", "results-of-races"):
+        for name in ("schedules", "catalogue", "recorded"):
             self.context.eval(script(name))
 
     def __call__(self, function: str, *arguments: object) -> Any:
@@ -138,6 +139,76 @@ def test_the_parabola_is_that_of_theory(rates: list[float], momentum: float, cur
     parabola = {"curvature": curvature, "variance": variance}
     found = PAGE("meanLosses", rates, [momentum] * len(rates), parabola)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12 * expected.max())
+
+
+def predicted(rates: np.ndarray, law: loss_law.LossLaw) -> np.ndarray:
+    return np.array(PAGE("predictedLosses", rates.tolist(), dataclasses.asdict(law)), dtype=float)  # null is NaN
+
+
+@examples(60)
+@given(any_schedule(), st.integers(1, 1500), st.floats(0.05, 4.0), st.floats(0.02, 3.0), st.data())
+def test_the_predicted_loss_is_that_of_the_law(
+    schedule: Schedule, n: int, memory: float, alpha: float, data: st.DataObject
+) -> None:
+    law = loss_law.LossLaw("functional", peak=0.1, floor=0.5, progress=3.0, noise=0.05, alpha=alpha, memory=memory)
+    rates = schedule(np.arange(n))
+    begun = np.cumsum(rates) > 0
+    found = predicted(rates, law)
+    assert len(found) == n + 1
+    assert np.isnan(found).tolist() == [True, *(~begun).tolist()]
+    if begun.any():
+        at = np.array([n, *data.draw(st.lists(st.sampled_from(np.flatnonzero(begun).tolist()), max_size=8))])
+        at[1:] += 1
+        np.testing.assert_allclose(found[at], law.predict(rates, at), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_with_the_recorded_numbers_the_prediction_is_exact_to_eight_digits(name: str) -> None:
+    law, _ = loss_law.recorded()
+    rates = np.array(curves(described(name, PAGE("usual", name, 4000), 4000), list(range(4000)))[0])
+    at = np.arange(1, 4001, 137)
+    np.testing.assert_allclose(predicted(rates, law)[at], law.predict(rates, at), rtol=1e-8)
+
+
+def warmed(schedule: Schedule, peak: float = 0.1) -> Schedule:
+    return schedules.warmup(peak / 100, peak, 100).then(schedule)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "n", "momentum", "like", "unlike"),
+    [
+        (warmed(schedules.cosine(0.1, 3900)), 4000, 0.9, ["twice as long"], []),
+        (warmed(schedules.cosine(0.1, 1900)), 2000, 0.9, ["twice as long"], []),
+        (warmed(schedules.cosine(0.1, 900)), 1000, 0.9, ["half as long"], []),
+        (warmed(schedules.cosine(0.1, 11_900)), 12_000, 0.9, ["six times as long"], []),
+        (warmed(schedules.cosine(0.1, 12_000)), 12_100, 0.9, [], ["more than 12000 updates"]),
+        (warmed(schedules.cosine(0.1, 800)), 900, 0.9, [], ["fewer than 1000 updates"]),
+        (schedules.linear(0.1, 0.0, 4000), 4000, 0.9, ["twice as long", "no warmup"], []),
+        (warmed(schedules.constant(0.05), 0.05), 4000, 0.9, ["twice as long", "peak 0.05"], []),
+        (warmed(schedules.constant(0.2), 0.2), 4000, 0.9, ["twice as long", "peak 0.2"], []),
+        (warmed(schedules.constant(0.3), 0.3), 4000, 0.9, ["twice as long", "peak 0.4"], []),
+        (warmed(schedules.constant(1.0), 1.0), 4000, 0.9, ["twice as long"], ["a peak of 1"]),
+        (warmed(schedules.constant(0.01), 0.01), 4000, 0.9, ["twice as long"], ["a peak of 0.01"]),
+        (schedules.one_cycle(0.1, 4000), 4000, None, ["twice as long", "1cycle", "momentum cycled"], []),
+        (schedules.one_cycle(0.1, 4000, momentum=None), 4000, 0.9, ["twice as long", "1cycle"], []),
+        (warmed(schedules.cosine(0.1, 3900)), 4000, 0.0, ["twice as long"], ["a momentum of 0"]),
+        (
+            schedules.one_cycle(0.1, 4000, momentum=(0.5, 0.9)),
+            4000,
+            None,
+            ["twice as long", "1cycle"],
+            ["momentum between 0.5 and 0.9"],
+        ),
+    ],
+)
+def test_the_page_knows_what_the_law_was_tested_with(
+    schedule: Schedule, n: int, momentum: float | None, like: list[str], unlike: list[str]
+) -> None:
+    k = np.arange(n)
+    momenta = np.full(n, momentum) if momentum is not None else schedule.momentum(k)
+    found = PAGE("evidence", schedule(k).tolist(), momenta.tolist())
+    assert [test["name"] for test in found["like"]] == like
+    assert found["unlike"] == unlike
 
 
 # ----------------------------------------------------------------------------------------- code
@@ -310,6 +381,8 @@ def test_an_address_brings_the_state_back(one: Any, other: Any, log: bool) -> No
         key: min(value, n) if isinstance(value, int) and value > n else value for key, value in other[1].items()
     }
     state |= {"main": {"name": name, "p": knobs}, "other": {"name": other[0], "p": other_knobs}}
+    if log:
+        state["below"] = "law"
     again = PAGE(
         "((state) => { const back = fromAddress('#' + address(state)); return [address(state), address(back)]; })",
         state,
@@ -329,12 +402,14 @@ def test_an_address_brings_the_state_back(one: Any, other: Any, log: bool) -> No
         "#s=wsd&warmup_steps=1e9&decay_steps=1e9",
         "#s=tabulated&values=1+x",
         "#=&&=&a=b=c",
+        "#below=toString",
     ],
 )
 def test_a_strange_address_opens_something_that_can_be_drawn(hash: str) -> None:
     state = PAGE("fromAddress", hash)
     description = described(state["main"]["name"], state["main"]["p"], state["n"])
     assert len(curves(description, list(range(state["n"])))[0]) == state["n"]
+    assert state["below"] == ""
 
 
 LINKED = [
@@ -377,6 +452,11 @@ def test_a_link_opens_the_explorer_with_this_schedule(schedule: Schedule) -> Non
     assert state["log"] is True
 
 
+def test_a_link_shows_the_predicted_loss() -> None:
+    link = explorer.address(schedules.linear(0.1, 0.0, 4000), law=True)
+    assert PAGE("fromAddress", link)["below"] == "law"
+
+
 @pytest.mark.parametrize(
     ("schedule", "options", "says"),
     [
@@ -386,6 +466,7 @@ def test_a_link_opens_the_explorer_with_this_schedule(schedule: Schedule) -> Non
         (schedules.piecewise_constant([1, 2, 3], [4, 3, 2, 1]), {"steps": 100}, "one or two drops"),
         (schedules.warmup(0.0, 0.1, 5).then(schedules.linear(0.2, 0.0, 95)), {}, "a decay from its end"),
         (schedules.linear(0.1, 0.0, 5), {}, "10 to 100000 updates"),
+        (schedules.linear(0.1, 0.0, 50), {"law": True, "parabola": (1.0, 0.1)}, "room for one"),
     ],
 )
 def test_a_schedule_without_knobs_is_refused_with_a_sentence(schedule: Schedule, options: Any, says: str) -> None:
@@ -400,7 +481,7 @@ def test_it_is_one_small_file_that_asks_nothing_of_any_other() -> None:
     assert set(re.findall(r"https?://[^\"'\s]+", TEXT)) == {"https://arxiv.org/abs/2310.07831"}
 
 
-def test_it_shows_what_the_recorded_races_say_today() -> None:
+def test_it_shows_what_was_recorded_as_it_is_today() -> None:
     assert explorer.with_results(TEXT) == TEXT, "python -m helpers.explorer writes them anew"
     rows = [row for race in explorer.measured() for row in race["rows"]]
     assert {row["entry"] for row in rows} <= set(ENTRIES)

@@ -1,8 +1,12 @@
-"""The laws against sums written out, what they promise against schedules drawn at random, and bad input."""
+"""The laws against sums written out, what they promise against schedules drawn at random, bad input, and the record."""
+
+import json
+import re
 
 import numpy as np
 import pytest
 
+from helpers import loss_law
 from helpers import schedules as s
 from helpers.loss_law import Curve, LossLaw, fit_law
 
@@ -117,3 +121,61 @@ def test_bad_fits_are_a_sentence() -> None:
             fit_law(kind, curves, peak=peak, skip=10)
     with pytest.raises(ValueError, match="10 updates cannot have 21 knots"):
         TRUTH["power"].recommend(10)
+
+
+# ------------------------------------------------------------------------------------- the recorded law
+def outputs_of_the_lesson() -> str:
+    cells = json.loads(loss_law.LESSON.read_text(encoding="utf-8"))["cells"]
+    found = [output for cell in cells for output in cell.get("outputs", [])]
+    texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in found]
+    return "\n".join("".join(text) for text in texts)
+
+
+def test_the_record_says_what_the_lesson_shows() -> None:
+    """Made by the lesson's own cells. Another processor rounds otherwise, and the runs drift apart: so, nearly."""
+    law, record = loss_law.recorded()
+    test, shown = {test["name"]: test for test in record["tests"]}, outputs_of_the_lesson()
+    curve, end = re.search(r"^ *functional +(0\.\d+) +(0\.\d+) +[-+]", shown, re.MULTILINE).groups()
+    assert test["twice as long"]["curve"] == pytest.approx(float(curve), abs=0.1)
+    assert test["twice as long"]["end"] == pytest.approx(float(end), abs=0.005)
+    ends = {name: pair for one in ("twice as long", "six times as long") for name, pair in test[one]["ends"].items()}
+    promised = re.findall(r"^(\d\.\d{3})  (.+)$", shown, re.MULTILINE)
+    assert len(promised) == 10
+    for value, name in promised:
+        assert test["twice as long"]["ends"][name][0] == pytest.approx(float(value), abs=0.02)
+    for name in ("constant", "cosine", "two restarts"):
+        value = re.search(rf"^ *{name} (\d\.\d{{3}}) +\d\.\d{{3}} \d\.\d{{3}} and", shown, re.MULTILINE)[1]
+        assert ends[name][0] == pytest.approx(float(value), abs=0.03)
+    assert (law.kind, law.peak) == ("functional", 0.1)
+
+
+def test_the_record_says_where_it_comes_from() -> None:
+    _, record = loss_law.recorded()
+    assert record["command"] == "python -m helpers.loss_law"
+    assert {"source", "device", "versions", "date"} == set(record["origin"])
+    source = "".join("".join(cell["source"]) for cell in json.loads(loss_law.LESSON.read_text("utf-8"))["cells"])
+    fit = record["fit"]
+    assert f'"batch_size": {fit["batch_size"]}, "momentum": {fit["momentum"]}' in source
+    assert f"windows(context={fit['context']}," in source
+    assert f"SHORT, LONG, LONGEST = runtime.by_budget(\n    smoke=(120, 200, 300), cpu=({fit['updates']}," in source
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")  # so short is a run at this budget
+def test_the_command_fits_and_tests_anew(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("COURSE_BUDGET", "smoke")  # put back afterwards
+    monkeypatch.setattr(loss_law, "BUDGET", "smoke")
+    monkeypatch.setattr(loss_law, "RECORD", tmp_path / "loss_law.json")
+    loss_law.main()
+    (law, small), (_, record) = loss_law.recorded(tmp_path / "loss_law.json"), loss_law.recorded()
+    assert "six times as long: " in capsys.readouterr().out
+    assert list(small) == list(record)
+    assert [list(one) for one in small["tests"]] == [list(one) for one in record["tests"]]
+    assert [list(one["ends"]) for one in small["tests"]] == [list(one["ends"]) for one in record["tests"]]
+    assert small["fit"].keys() == record["fit"].keys()
+    assert law.predict(s.linear(0.1, 0.0, 200)(np.arange(200)), [200])[0] > 0
+
+
+def test_a_record_that_is_missing_says_how_to_make_it(tmp_path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"python -m helpers\.loss_law"):
+        loss_law.recorded(tmp_path / "none.json")

@@ -31,7 +31,7 @@ BELOW = {
     "training": "schedules for_torch for_keras runtime recipe data",
     "races": "schedules for_torch for_keras runtime statistics recipe data models theory training",
     "plots": "schedules statistics",
-    "explorer": "schedules theory races plots",
+    "explorer": "schedules theory loss_law races plots",
     "exercises": "schedules for_torch for_keras statistics theory",
 }
 

@@ -1,8 +1,10 @@
 """How long does the explorer take to answer a knob?  python -m tests.benchmarks.bench_explorer
 
-In an installed Chromium, from the input event to the finished layout, with an overlay and the parabola below.
+In an installed Chromium, from the input event to the finished layout, with an overlay, and the parabola or the
+predicted loss below.
 """
 
+import itertools
 import statistics
 
 from playwright.sync_api import sync_playwright
@@ -24,14 +26,13 @@ def main() -> None:
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=installed_browser(), args=FLAGS)
         for width in (DESKTOP, PHONE):
-            for updates in (1000, 100_000):
+            for below, updates in itertools.product(("parabola", "law"), (1000, 4000, 100_000)):
                 page = browser.new_page(viewport={"width": width, "height": 900})
-                page.goto(f"{PAGE.resolve().as_uri()}#s=one_cycle&vs=wsd&below=parabola&n={updates}")
+                page.goto(f"{PAGE.resolve().as_uri()}#s=one_cycle&vs=wsd&below={below}&n={updates}")
                 page.wait_for_selector("#svg svg")
                 times = sorted(page.evaluate(ANSWERS))
-                print(
-                    f"{width} px, {updates} updates: median {statistics.median(times):.1f} ms, 95 % {times[95]:.1f} ms"
-                )
+                typical = f"median {statistics.median(times):.1f} ms, 95 % {times[95]:.1f} ms"
+                print(f"{width} px, {below}, {updates} updates: {typical}")
         browser.close()
 
 

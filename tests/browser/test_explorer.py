@@ -6,12 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from helpers import explorer, schedules
+from helpers import explorer, loss_law, schedules
 from tests.browser.conftest import DESKTOP, PHONE
 
 pytestmark = pytest.mark.full
 SCREENS = [(width, scheme) for width in (DESKTOP, PHONE) for scheme in ("light", "dark")]
 STATE = "s=wsd&warmup_steps=50&decay_steps=300&vs=one_cycle&below=parabola&n=800"
+LAW = "s=wsd&warmup_steps=100&decay_steps=1200&max_lr=0.1&start_lr=0.001&below=law&n=4000"
 
 
 def opened(visit: Callable, hash: str = "", **options: object) -> object:
@@ -28,7 +29,7 @@ def curve(page: object, panel: str = "rate") -> str:
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_it_opens_everywhere_and_axe_finds_nothing(visit, width: int, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason='needs pip install -e ".[browser]"')
-    for hash in ("", STATE, "s=tabulated&code=keras", "s=cyclic&cycle=1&mode=exp_range&log=1&code=python"):
+    for hash in ("", STATE, LAW, "s=tabulated&code=keras", "s=cyclic&cycle=1&mode=exp_range&log=1&code=python"):
         one = opened(visit, hash, width=width, scheme=scheme)
         assert one.too_wide() == 0
         found = axe.Axe().run(one.page).response["violations"]
@@ -72,6 +73,36 @@ def test_the_code_on_the_page_is_that_of_the_curve(visit) -> None:
     drawn = (heights[-1] - heights) / (heights[-1] - heights.min())
     used = plan(np.arange(50))
     np.testing.assert_allclose(drawn, (used - used[-1]) / (used.max() - used[-1]), atol=2e-3)
+
+
+def test_the_predicted_loss_is_the_law_s_and_says_how_near_it_came(visit) -> None:
+    law, record = loss_law.recorded()
+    rates = schedules.wsd(0.1, 100, 2700, 1200, start_lr=0.001)(np.arange(4000))
+    page = opened(visit, LAW).page
+    error = next(test["end"] for test in record["tests"] if test["name"] == "twice as long")
+    promised = f"The predicted loss ends at {law.predict(rates, [4000])[0]:.3f} ± {error:.3f}, the dashed one, linear"
+    assert promised in page.locator("#say").inner_text()
+    assert "fitted to two runs of 2\u2009000 updates" in page.locator("#caveat").inner_text()
+    assert page.locator('#svg path.line[style*="--loss"]').count() == 1
+    assert page.locator("#svg path.line.other").count() == 1, "linear decay, in the panel of the loss alone"
+    assert "12\u2009000 updates" in page.locator("#tests").inner_text()
+    page.locator("#svg").focus()
+    page.keyboard.press("End")
+    assert "predicted loss 2." in page.locator("#svg").get_attribute("aria-valuetext")
+    page.get_by_label("Compare with", exact=True).select_option("cosine")
+    assert page.locator("#svg path.line.other").count() == page.locator("#svg text.title").count() == 3
+
+
+def test_outside_of_what_was_tested_the_predicted_loss_says_so(visit) -> None:
+    page = opened(visit, f"{LAW}&momentum=0.5").page
+    assert "never tested with a momentum of 0.5" in page.locator("#caveat").inner_text()
+    assert "±" not in page.locator("#say").inner_text()
+    page.get_by_label("Updates in the run", exact=True).fill("150")
+    assert "nothing of the first 200 updates" in page.locator("#caveat").inner_text()
+    assert page.locator('#svg path.line[style*="--loss"]').count() == 0
+    page.get_by_label("Show below", exact=True).select_option("parabola")
+    assert page.locator("#caveat").is_hidden()
+    assert page.locator('#svg path.line[style*="--loss"]').count() == 1
 
 
 def test_an_address_opens_the_same_picture_again(visit) -> None:
