@@ -164,8 +164,8 @@ RIGHT = {
         if min(errors) == errors[0]
         else rates[-1] ** 2 / rates[-2] * (min(errors) == errors[-1])
     ),
-    "seeds_needed": lambda spread, difference: 1 + next(  # by the degrees of freedom, from above
-        df for df in itertools.count(1) if (stats.t.isf(0.025, df) * spread) ** 2 < (df + 1) * difference**2
+    "seeds_needed": lambda spread, difference: next(
+        n for n in itertools.count(2) if (stats.t.isf(0.025, n - 1) * spread) ** 2 < n * difference**2
     ),
     "same_start": same_start,
     "ten_times_the_rate": ("higher", [4.8, 4.6, 4.7], [9.0, 9.6, 8.2]),

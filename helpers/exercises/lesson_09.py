@@ -141,9 +141,8 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     SameStart(
         "same_start",
-        "prepare(dataset, seed): a torch.nn.Linear(3, 2) and a DataLoader with shuffled batches of 4, both given by the "
-        "seed.",
-        "weights and batches belong to the seed alone: runs that share it can be paired, in whatever order they are made.",
+        "prepare(dataset, seed): a torch.nn.Linear(3, 2) and a DataLoader with shuffled batches of 4, given by the seed.",
+        "weights and batches belong to the seed alone: runs that share it can be paired, in whatever order they run.",
         mistakes=(
             Mistake(
                 lambda dataset, seed: _start(dataset, seed, weights=False, generator=False),
@@ -155,8 +154,8 @@ EXERCISES: tuple[Exercise, ...] = (
             ),
             Mistake(
                 lambda dataset, seed: _start(dataset, seed, generator=False),
-                "the loader shuffles with the global generator, so whatever else draws a random number (dropout, another "
-                "model) changes the batches: give it a generator of its own",
+                "the loader shuffles with the global generator, so whatever else draws a random number (dropout, say) "
+                "changes the batches: give it a generator of its own",
             ),
             Mistake(
                 lambda dataset, seed: _start(dataset, seed, fixed=True),
@@ -167,8 +166,7 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     Prediction(
         "ten_times_the_rate",
-        "The opening's comparison at a shared rate of 0.2 in the place of 0.02: linear decay's errors, and the constant "
-        "rate's.",
+        "The opening's comparison at a shared rate of 0.2, not 0.02: errors of linear decay, then of the constant rate.",
         "At 0.02 both were too low, linear decay more so; at 0.2 a constant rate is far above its valley, and linear "
         "decay spends most of its run below that. The winner at a shared rate is whoever is at home there.",
         expected="higher",
@@ -185,7 +183,7 @@ EXERCISES: tuple[Exercise, ...] = (
         "Holm's p are 0.075, 0.075 and 0.68: none is below 0.05, and the intervals say what is not excluded.",
         expected="c",
         mistakes=(
-            Mistake("a", "each interval is a 95 % statement of its own; with three of them, correct the p-values first"),
+            Mistake("a", "each interval is a 95 % statement of its own; with three, correct the p-values first"),
             Mistake("b", "not seen is not equal: the first interval still holds differences of up to 0.22 points"),
         ),
     ),
