@@ -141,7 +141,7 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     SameStart(
         "same_start",
-        "prepare(dataset, seed): a torch.nn.Linear(3, 2) and a DataLoader with shuffled batches of 4, given by the seed.",
+        "prepare(dataset, seed): a torch.nn.Linear(3, 2) and a DataLoader of shuffled batches of 4, given by the seed.",
         "weights and batches belong to the seed alone: runs that share it can be paired, in whatever order they run.",
         mistakes=(
             Mistake(
@@ -166,9 +166,9 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     Prediction(
         "ten_times_the_rate",
-        "The opening's comparison at a shared rate of 0.2, not 0.02: errors of linear decay, then of the constant rate.",
-        "At 0.02 both were too low, linear decay more so; at 0.2 a constant rate is far above its valley, and linear "
-        "decay spends most of its run below that. The winner at a shared rate is whoever is at home there.",
+        "The opening's comparison at a shared rate of 0.2, not 0.02: errors of linear decay, and of the constant rate.",
+        "At 0.02 both were too low, linear decay more so; at 0.2 a constant rate is far beyond its valley, and linear "
+        "decay comes back from there. At a shared rate the winner is whoever is at home there.",
         expected="higher",
         example=([4.8, 4.6, 4.7], [8.9, 9.6, 8.2]),
         mistakes=(
