@@ -74,6 +74,7 @@ DRAWN = {
     "annealing_area": st.tuples(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=8), st.floats(0.01, 0.99)),
     "next_rate": grids(),
     "second_update": st.tuples(GRADIENTS, GRADIENTS, RATES, st.floats(0.1, 0.95), st.floats(0.5, 0.999)),
+    "seeds_needed": st.tuples(st.floats(0.05, 1), st.floats(0.04, 0.5)),
     "next_curvature": st.tuples(SIZES, SIZES, SIZES, st.floats(0.001, 1)),
     "updates_made": st.tuples(WHOLE, WHOLE, st.integers(1, 9), st.booleans(), st.sampled_from([1, 2, 3, 4, 8])),
 }

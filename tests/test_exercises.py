@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from helpers import for_keras, schedules
 from helpers.exercises import LESSONS, Verdict, check
@@ -149,6 +150,13 @@ def warm_stable_decay(optimizer):
     return torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda k: 0.01 + 0.099 * k if k < 10 else min(1.0, (100 - k) / 20)
     )
+def same_start(dataset, seed):
+    """Without touching the global generator."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed + 1000)
+        model = torch.nn.Linear(3, 2)
+    order = torch.utils.data.RandomSampler(dataset, generator=torch.Generator().manual_seed(seed))
+    return model, torch.utils.data.DataLoader(dataset, batch_size=4, sampler=order)
 
 
 RIGHT = {
@@ -171,14 +179,16 @@ RIGHT = {
     "fourth_cycle_ends": 150,
     "keras_cosine_steps": (11_700, 2340),
     "warmup_buys": "b",
-    "order_turned": "b",
     "next_rate": lambda rates, errors: (
         rates[0] ** 2 / rates[1]
         if min(errors) == errors[0]
         else rates[-1] ** 2 / rates[-2] * (min(errors) == errors[-1])
     ),
-    "paired_difference": (-0.18, 0.1039),
-    "holm_by_hand": 0.03,
+    "seeds_needed": lambda spread, difference: next(
+        n for n in itertools.count(2) if (stats.t.isf(0.025, n - 1) * spread) ** 2 < n * difference**2
+    ),
+    "same_start": same_start,
+    "ten_times_the_rate": ("higher", [4.8, 4.6, 4.7], [9.0, 9.6, 8.2]),
     "wording": "c",
     **{f"case_{number}": letter for number, letter in enumerate("cbcbbcababca", start=1)},
     "updates_made": lambda images, size, epochs, drop, every: (
@@ -382,3 +392,16 @@ def test_a_keras_schedule_is_held_against_a_real_fit() -> None:
     used = RIGHT["keras_line"]
     check.keras_line(used)
     assert not used.built, "the answer itself is left as it was"
+
+
+def test_a_start_is_judged_by_what_the_seed_gives() -> None:
+    def wrong_size(dataset, seed):
+        model, loader = same_start(dataset, seed)
+        return model, torch.utils.data.DataLoader(dataset, batch_size=8, sampler=loader.sampler)
+
+    assert "four in a batch" in check.same_start(wrong_size).message
+    assert "a model and a loader" in check.same_start(lambda dataset, seed: torch.nn.Linear(3, 2)).message
+    one_model = torch.nn.Linear(3, 2)
+    says = check.same_start(lambda dataset, seed: (one_model, same_start(dataset, seed)[1])).message
+    assert says == "what is not so: another seed gives other weights"
+    assert "raises TypeError" in check.same_start(lambda dataset, seed: (one_model, 4)).message

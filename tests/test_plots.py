@@ -37,6 +37,8 @@ FIGURES = {
     "scatter": lambda: plots.scatter(
         {"a": {"b": (1.0, 2.0, 0.1)}, "c": {"b": (2.0, 1.0, 0.1)}}, xlabel="bound", ylabel="error", source="digits"
     ),
+    "pairs": lambda: plots.pairs({"a": [3.0, 3.4, 3.2], "b": [3.1, 3.3, 3.5]}, source="digits"),
+    "ranks": lambda: plots.ranks({"a": (1.0, 2.0), "b": (2.0, 1.0)}, source="digits"),
     "used": lambda: plots.used([0.1] * 40, s.cosine(0.1, 40), log=True),
     "budget_curves": lambda: plots.budget_curves(RUNS, ["a", "b"], source="digits"),
     "rate_curves": lambda: plots.rate_curves(pd.DataFrame({"a": [2.0, 1.0]}, index=[0.1, 0.2]), source="digits"),
@@ -108,6 +110,8 @@ def test_a_table_reads_in_html_and_in_plain_text(monkeypatch) -> None:
         (lambda: plots.lr_and_momentum(s.cosine(0.1, 10)), "leaves momentum alone"),
         (lambda: plots.comparison([1], {"a": [[1, 2]]}, xlabel="x", ylabel="y", source="s"), "a: expected"),
         (lambda: plots.predictions({}, source="x"), "nothing to draw"),
+        (lambda: plots.pairs({"a": [1, 2], "b": [1, 2, 3]}, source="x"), "two arms, one number a seed each"),
+        (lambda: plots.pairs({"a": [1, 2]}, source="x"), "two arms, one number a seed each"),
         (lambda: plots.table([]), "at least one row"),
         (lambda: plots.table([{"a": 1}, {"b": 2}]), "the same columns"),
         (lambda: plots.show(plots.lr_and_momentum(s.one_cycle(0.1, 10)), "lr"), "describe the figure"),

@@ -1,4 +1,4 @@
-"""Exercises in a framework's own words: a PyTorch loop, an optimizer on a parabola, a Keras schedule; all are run."""
+"""Exercises in a framework's own words: a PyTorch loop, an optimizer, a seeded start, a Keras schedule; all are run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..schedules import Schedule, linear
 from .diagnosis import diagnose, same, text
 from .kinds import Blank, Exercise, Problem, must_be_callable
 
-__all__ = ["AccumulatingLoop", "KerasRates", "Walk"]
+__all__ = ["AccumulatingLoop", "KerasRates", "SameStart", "Walk"]
 
 
 def run(function: Any, *arguments: Any) -> Any:
@@ -147,6 +147,68 @@ class Walk(Exercise):
             optimizer.step()
             path.append(x.detach().numpy().copy())
         return np.array(path)
+
+
+@dataclass(frozen=True)
+class SameStart(Exercise):
+    """A function of a PyTorch dataset and a seed that returns a model and a loader, both given by the seed.
+
+    It is called several times, with random numbers drawn in between, and the weights and the order of the examples are
+    compared. A mistake's answer is another such function, and is recognised by what of it is given by the seed.
+    """
+
+    examples: ClassVar[int] = 32
+    fill_in: ClassVar[str] = "write the function's body, and run the cell again"
+
+    def judge(self, answer: Any) -> None:
+        found = self._observe(answer)
+        if all(found.values()):
+            return
+        for mistake in self.mistakes:
+            if found == self._observe(mistake.answer):
+                raise Problem(mistake.hint)
+        raise Problem(f"what is not so: {next(what for what, holds in found.items() if not holds)}")
+
+    def _observe(self, prepare: Any) -> dict[str, bool]:
+        import torch
+
+        state = torch.get_rng_state()
+        try:
+            torch.seed()  # whatever the learner's last cell left
+            (first, order), (again, order_again) = self._start(prepare, 7, drawn=3), self._start(prepare, 7, drawn=11)
+            other, order_other = self._start(prepare, 8, drawn=3)
+        finally:
+            torch.set_rng_state(state)
+        return {
+            "the same seed gives the same weights": same(first, again),
+            "another seed gives other weights": not same(first, other),
+            "the batches are shuffled": order != sorted(order),
+            "the same seed gives the same batches": order == order_again,
+            "another seed gives other batches": order != order_other,
+        }
+
+    def _start(self, prepare: Any, seed: int, *, drawn: int) -> tuple[NDArray[np.float64], list[int]]:
+        """The weights, and the examples in the order of a first pass before which other random numbers are drawn."""
+        import torch
+
+        numbers = torch.arange(self.examples, dtype=torch.float32)
+        dataset = torch.utils.data.TensorDataset(numbers.repeat(3, 1).T, torch.zeros(self.examples, dtype=torch.int64))
+        returned = run(prepare, dataset, seed)
+        if returned is None or returned is ...:
+            raise Blank
+        if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[0], torch.nn.Module)):
+            raise Problem(f"a model and a loader are asked for, your function returns {returned!r}")
+        model, loader = returned
+        weights = torch.cat([part.detach().flatten() for part in model.parameters()])
+        torch.rand(drawn)  # as dropout would, or another model
+        try:
+            batches = [batch[0] for batch in loader]
+            order = [int(example[0]) for batch in batches for example in batch]
+        except Exception as error:
+            raise Problem(f"going through your loader raises {type(error).__name__}: {error}") from None
+        if sorted(order) != list(range(self.examples)) or {len(batch) for batch in batches} != {4}:
+            raise Problem("the loader should give each example once, four in a batch")
+        return weights.numpy().astype(np.float64), order
 
 
 @dataclass(frozen=True)
