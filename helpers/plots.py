@@ -371,57 +371,6 @@ def scatter(
     labels: Sequence[str] | None = None,
 ) -> Figure:
     """Draw what was measured, with its error bars, against what was predicted: a panel for each prediction.
-def pairs(named: Mapping[str, ArrayLike], *, source: str, unit: str = "test error, %") -> Figure:
-    """Draw two arms seed by seed: a line for each pair, and beside it the differences with their 95 % interval.
-
-    Parameters
-    ----------
-    named : mapping
-        Label -> array_like, shape (seeds,), of two arms with the same seeds; the difference is second minus first.
-    source : str
-        The data the errors were measured on.
-    unit : str
-        Of the errors.
-
-    Raises
-    ------
-    ValueError
-        Unless there are two arms with as many seeds, two at least.
-
-    Examples
-    --------
-    >>> figure = pairs({"a": [3.0, 3.5, 3.2], "b": [3.1, 3.9, 3.3]}, source="no data")
-    >>> figure.axes[1].get_xlabel()
-    'pair: b minus a'
-    """
-    (first, before), (second, after) = ((label, np.asarray(values)) for label, values in _two(named))
-    mean, half = (float(value) for value in interval(after - before))
-    figure, (left, right) = panels(2, height=3.0)
-    with mpl.rc_context(STYLE):
-        for one, other in zip(before, after, strict=True):
-            left.plot([0, 1], [one, other], "o-", ms=4, lw=1.2, color=COLOURS[0] if other > one else COLOURS[1])
-        left.set_xticks([0, 1], [first, second])
-        left.set(xlim=(-0.3, 1.3), xlabel="schedule, one line a seed", ylabel=unit)
-        number = np.arange(1, len(before) + 1)
-        right.axhspan(mean - half, mean + half, color=COLOURS[0], alpha=0.15, lw=0)
-        right.axhline(mean, color=COLOURS[0], lw=1.4, ls="-")
-        right.axhline(0, color="#555555", lw=1, ls="-")
-        right.scatter(number, after - before, color=np.where(after > before, COLOURS[0], COLOURS[1]), s=22, zorder=3)
-        right.set_xticks(number)
-        right.set(xlabel=f"pair: {second} minus {first}", ylabel="difference, points")
-        figure.suptitle(f"data: {source} · band: 95 % interval of the mean", fontsize=8, color="#555555")
-    return figure
-
-
-def _two(named: Mapping[str, ArrayLike]) -> list[tuple[str, ArrayLike]]:
-    shapes = {np.shape(values) for values in named.values()}
-    if len(named) != 2 or len(shapes) != 1 or len(next(iter(shapes))) != 1:
-        raise ValueError(f"two arms, one number a seed each, are drawn as pairs, got shapes {sorted(shapes)}")
-    return list(named.items())
-
-
-def ranks(named: Mapping[str, tuple[float, float]], *, source: str) -> Figure:
-    """Draw the order that was predicted beside the order that was measured, a line for each arm.
 
     Parameters
     ----------
@@ -473,6 +422,55 @@ def _name_beside(axis: Axes, points: Sequence[tuple[float, float, str]], middle:
         taken[side] = max(unit * (y - low), taken[side] + 8)
         offset = (shift, taken[side] - unit * (y - low))
         axis.annotate(name, (x, y), offset, textcoords="offset points", ha=side, va="center", fontsize=7)
+
+
+def pairs(named: Mapping[str, ArrayLike], *, source: str, unit: str = "test error, %") -> Figure:
+    """Draw two arms seed by seed: a line for each pair, and beside it the differences with their 95 % interval.
+
+    Parameters
+    ----------
+    named : mapping
+        Label -> array_like, shape (seeds,), of two arms with the same seeds; the difference is second minus first.
+    source : str
+        The data the errors were measured on.
+    unit : str
+        Of the errors.
+
+    Raises
+    ------
+    ValueError
+        Unless there are two arms with as many seeds, two at least.
+
+    Examples
+    --------
+    >>> figure = pairs({"a": [3.0, 3.5, 3.2], "b": [3.1, 3.9, 3.3]}, source="no data")
+    >>> figure.axes[1].get_xlabel()
+    'pair: b minus a'
+    """
+    (first, before), (second, after) = ((label, np.asarray(values)) for label, values in _two(named))
+    mean, half = (float(value) for value in interval(after - before))
+    figure, (left, right) = panels(2, height=3.0)
+    with mpl.rc_context(STYLE):
+        for one, other in zip(before, after, strict=True):
+            left.plot([0, 1], [one, other], "o-", ms=4, lw=1.2, color=COLOURS[0] if other > one else COLOURS[1])
+        left.set_xticks([0, 1], [first, second])
+        left.set(xlim=(-0.3, 1.3), xlabel="schedule, one line a seed", ylabel=unit)
+        number = np.arange(1, len(before) + 1)
+        right.axhspan(mean - half, mean + half, color=COLOURS[0], alpha=0.15, lw=0)
+        right.axhline(mean, color=COLOURS[0], lw=1.4, ls="-")
+        right.axhline(0, color="#555555", lw=1, ls="-")
+        right.scatter(number, after - before, color=np.where(after > before, COLOURS[0], COLOURS[1]), s=22, zorder=3)
+        right.set_xticks(number)
+        right.set(xlabel=f"pair: {second} minus {first}", ylabel="difference, points")
+        figure.suptitle(f"data: {source} · band: 95 % interval of the mean", fontsize=8, color="#555555")
+    return figure
+
+
+def _two(named: Mapping[str, ArrayLike]) -> list[tuple[str, ArrayLike]]:
+    shapes = {np.shape(values) for values in named.values()}
+    if len(named) != 2 or len(shapes) != 1 or len(next(iter(shapes))) != 1:
+        raise ValueError(f"two arms, one number a seed each, are drawn as pairs, got shapes {sorted(shapes)}")
+    return list(named.items())
 
 
 def predictions(
@@ -638,7 +636,6 @@ def rate_curves(tuning: DataFrame, *, source: str, top: float | None = None, mea
             axis.plot(column.index, column, marker="o", ms=3, label=arm)
         label = f"held-out {measure}, {UNITS[measure]}"
         axis.set(xscale="log", xlabel="peak learning rate", ylabel=label, ylim=(None, top))
-        axis.set(xscale="log", xlabel="peak learning rate", ylabel="held-out error, %", ylim=(None, top))
         _plain_ticks(axis.xaxis, tuning.index)
         axis.legend(fontsize=8)
         figure.suptitle(f"data: {source}", fontsize=8, color="#555555")

@@ -150,6 +150,8 @@ def warm_stable_decay(optimizer):
     return torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda k: 0.01 + 0.099 * k if k < 10 else min(1.0, (100 - k) / 20)
     )
+
+
 def same_start(dataset, seed):
     """Without touching the global generator."""
     with torch.random.fork_rng():

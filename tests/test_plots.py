@@ -38,7 +38,6 @@ FIGURES = {
         {"a": {"b": (1.0, 2.0, 0.1)}, "c": {"b": (2.0, 1.0, 0.1)}}, xlabel="bound", ylabel="error", source="digits"
     ),
     "pairs": lambda: plots.pairs({"a": [3.0, 3.4, 3.2], "b": [3.1, 3.3, 3.5]}, source="digits"),
-    "ranks": lambda: plots.ranks({"a": (1.0, 2.0), "b": (2.0, 1.0)}, source="digits"),
     "used": lambda: plots.used([0.1] * 40, s.cosine(0.1, 40), log=True),
     "budget_curves": lambda: plots.budget_curves(RUNS, ["a", "b"], source="digits"),
     "rate_curves": lambda: plots.rate_curves(pd.DataFrame({"a": [2.0, 1.0]}, index=[0.1, 0.2]), source="digits"),
