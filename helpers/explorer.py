@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from .races.results import Race
+
 __all__ = ["PAGE", "Explorer", "address", "explore", "measured"]
 
 PAGE = Path(__file__).with_name("explorer.html")
@@ -328,7 +330,11 @@ _ENTRIES = {  # arm of a recorded race -> entry of the explorer
     "constant, tail averaged": "constant",
     "steps x 0.1": "piecewise_constant",
     "line": "linear",
+    "linear decay": "linear",
     "cosine": "cosine",
+    "WSD": "wsd",
+    "1cycle": "one_cycle",
+    "1cycle, momentum cycled": "one_cycle",
     "1cycle, peak at 30 %": "one_cycle",
     "1cycle, three phases": "one_cycle",
 }
@@ -341,8 +347,8 @@ def measured() -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For each race a ``workload`` sentence and ``rows``: entry, arm, epochs, seeds, test ``error`` in %,
-        ``difference`` to linear decay in points with its 95 % ``margin`` (None for linear decay itself).
+        For each race a ``workload`` sentence and ``rows``: entry, arm, epochs, seeds, test ``error`` in % (or a loss:
+        its ``unit``), ``difference`` to linear decay with its 95 % ``margin`` (None for linear decay itself).
     """
     from .races import experiments, recorded
 
@@ -350,31 +356,37 @@ def measured() -> list[dict[str, Any]]:
     for name in sorted(experiments.EXPERIMENTS):
         if (recorded.RESULTS / f"{name}.json").exists():
             record = recorded.load(name)
-            title, source = record.provenance["title"], record.race.source
+            title, source = record.provenance["title"].replace(", in Keras", ""), record.race.source
+            told = [title, source, record.provenance["framework"]]
+            if "warmup" in record.race.reference:
+                told.append(f"compared with {record.race.reference}")
             rows = [
-                _row(row, record.race.reference)
+                _row(row, record.race)
                 for row in record.race.summary().to_dict("records")
-                if row["arm"] in _ENTRIES
+                if _entry(row["arm"]) is not None
             ]
-            found.append(
-                {
-                    "workload": f"{title.replace(', in Keras', '')}; {source}; {record.provenance['framework']}",
-                    "rows": rows,
-                }
-            )
+            found.append({"workload": "; ".join(told), "rows": rows})
     return found
 
 
-def _row(row: dict[str, Any], reference: str) -> dict[str, Any]:
-    is_reference = row["arm"] == reference
+def _entry(arm: str) -> str | None:
+    """The explorer's schedule that an arm is, with its warmup if it has one."""
+    shape, _, warm = arm.partition(", warmup ")
+    entry = _ENTRIES.get(shape)
+    return f"warmup_{entry}" if warm and entry in ("linear", "cosine") else entry
+
+
+def _row(row: dict[str, Any], race: Race) -> dict[str, Any]:
+    is_reference, digits = row["arm"] == race.reference, 2 if race.measure == "error" else 3
     return {
-        "entry": _ENTRIES[row["arm"]],
+        "entry": _entry(row["arm"]),
         "arm": _NAMES.get(row["arm"], row["arm"]),
         "epochs": row["budget"],
         "seeds": row["n"],
-        "error": round(row["error"], 2),
-        "difference": None if is_reference else round(row["difference"], 2),
-        "margin": None if is_reference else round(row["difference_half_width"], 2),
+        "error": round(row["error"], digits),
+        "unit": "%" if race.measure == "error" else "nats",
+        "difference": None if is_reference else round(row["difference"], digits),
+        "margin": None if is_reference else round(row["difference_half_width"], digits),
     }
 
 
