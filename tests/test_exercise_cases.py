@@ -60,7 +60,6 @@ SHARES = st.floats(0.01, 0.99)
 WHOLE = st.integers(1, 300)
 SIZES = st.floats(0.01, 10)
 PHASES = st.tuples(st.integers(9, 60), st.integers(2, 30)).filter(lambda phases: 2 * phases[1] < phases[0])
-FALLS = st.tuples(st.integers(4, 60), st.integers(1, 58)).filter(lambda fall: fall[1] <= fall[0] - 2)
 DRAWN = {
     "is_reached": st.tuples(sorted_lists(st.integers(1, 60)), st.integers(1, 80)),
     "steepest_rate": range_tests(),
@@ -69,7 +68,7 @@ DRAWN = {
     "momentum_read_back": st.tuples(RATES, RATES, RATES, RATES, RATES),
     "speed_up_by_hand": races(),
     "cosine_by_hand": st.tuples(RATES, STEPS, RATES),
-    "flat_and_down": st.tuples(RATES, FALLS).map(lambda c: (c[0], *c[1])),
+    "warmup_share": st.tuples(WHOLE, WHOLE).filter(lambda c: c[1] < c[0]),
     "best_factor": st.tuples(RATES, RATES),
     "annealing_area": st.tuples(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=8), st.floats(0.01, 0.99)),
     "next_rate": grids(),
