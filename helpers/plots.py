@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # no framework is loaded to draw
     from .training import Run
 
 __all__ = [
+    "branches",
     "budget_curves",
     "comparison",
     "differences",
@@ -541,6 +542,63 @@ def predictions(
 def _off(predicted: ArrayLike, measured: ArrayLike) -> str:
     ends = np.asarray(measured, dtype=np.float64)[:, -1]
     return f"end {np.asarray(predicted)[-1] - ends.mean():+.3f}, SD {ends.std(ddof=1):.3f}"
+
+
+def branches(
+    losses: Mapping[str, Sequence[tuple[ArrayLike, ArrayLike]]],
+    *,
+    ylabel: str,
+    source: str,
+    rates: Mapping[str, Sequence[tuple[ArrayLike, ArrayLike]]] | None = None,
+    room: float = 0.6,
+) -> Figure:
+    """Draw the losses of a trunk, of the branches that leave it, and of other runs; beside them their learning rates.
+
+    Parameters
+    ----------
+    losses : mapping
+        Label -> curves of one kind, each a pair (updates made, loss). "trunk" is grey, and each curve of "branches"
+        ends in a dot.
+    ylabel : str
+        Of the losses, with their unit.
+    source : str
+        The data the losses were measured on.
+    rates : mapping, optional
+        The learning rates, in the same form, for a panel on the left.
+    room : float
+        How much above the lowest loss is shown.
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to draw.
+
+    Examples
+    --------
+    >>> figure = branches({"trunk": [([0, 9], [3, 2])], "branches": [([4, 6], [2.5, 1.5])]}, ylabel="loss", source="no")
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['trunk', 'branches']
+    """
+    if not losses:
+        raise ValueError("nothing to draw: give at least one curve")
+    parts = [losses] if rates is None else [rates, losses]
+    figure, axes = panels(len(parts), height=3.2)
+    looks = {"trunk": ("#777777", "-"), "branches": (COLOURS[0], "-")}
+    with mpl.rc_context(STYLE):
+        for axis, part in zip(axes, parts, strict=True):
+            others = zip(COLOURS[1:], DASHES[1:], strict=True)
+            for label, curves in part.items():
+                colour, dashes = looks.get(label) or next(others)
+                for place, (x, y) in enumerate(curves):
+                    axis.plot(x, y, color=colour, linestyle=dashes, lw=1.4, label="_" if place else label)
+                    if label == "branches" and part is losses:
+                        axis.plot(np.asarray(x)[-1], np.asarray(y)[-1], "o", color=colour, ms=5)
+            axis.set(xlabel="updates made", ylabel=ylabel if part is losses else "learning rate")
+        low = min(np.min(y) for curves in losses.values() for _, y in curves)
+        axes[-1].set(ylim=(low - room / 10, low + room))
+        axes[-1].legend(fontsize=8)
+        figure.suptitle(f"data: {source}", fontsize=8, color="#555555")
+    return figure
 
 
 def used(rates: Sequence[float], meant: Schedule, *, unit: str = "update", log: bool = False) -> Figure:

@@ -101,6 +101,19 @@ def loop(model, optimizer, scheduler, batches):
         scheduler.step()
 
 
+def averaging(model, optimizer, batches, last):
+    """All weights kept, and their mean put into a copy at the end."""
+    kept = []
+    for batch in batches:
+        optimizer.zero_grad()
+        model(batch).mean().backward()
+        optimizer.step()
+        kept.append(model.weight.detach().clone())
+    mean = torch.nn.Linear(1, 1, bias=False).double()
+    mean.weight.data = torch.stack(kept[-last:]).mean(0)
+    return mean
+
+
 class ARun:
     learning_rates = schedules.linear(0.1, 0.0, 30)(np.arange(30)).tolist()
 
@@ -171,11 +184,12 @@ RIGHT = {
     "speed_up_by_hand": factor,
     "flat_curves": 1.524,
     "a_jump": "b",
-    "flat_and_down": lambda k, lr, total, down: lr * min(1.0, max(0.0, (total - k) / down)),
-    "averaged_factor": 0.75,
     "updates_spent": (70_000, 46_000),
-    "wsd_first_guess": "b",
-    "schedule_free_weights": "b",
+    "warmup_share": lambda total, w: (
+        sum(((k + 1) / w) ** 2 for k in range(w)) / sum(min(1, (k + 1) / w) ** 2 for k in range(total))
+    ),
+    "averaging_loop": averaging,
+    "mean_of_everything": ("higher", [4.1, 4.0, 4.2], [4.8, 4.9, 5.0]),
     "cosine_by_hand": lambda k, top, n, end: end + (top - end) * (1 + np.cos(np.pi * min(k / n, 1))) / 2,
     "warmup_in_epochs": schedules.warmup(0.001, 0.4, 2340).then(schedules.cosine(0.4, 11_700)),
     "fourth_cycle_ends": 150,

@@ -1,75 +1,62 @@
-"""Lesson 11, deciding later: a trunk and a fall, what averaging does to a gradient, branches, rates, schedule-free."""
+"""Lesson 11, deciding later: branches counted, a warmup's share, an average in PyTorch, the mean of everything."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from ..schedules import Schedule, wsd
-from ..theory import average_as_schedule
-from .kinds import Choice, CurveFunction, Exercise, Mistake, Numbers
+from .kinds import Exercise, Function, Mistake, Numbers
+from .native import AveragingLoop
+from .practice import Prediction
 
 
-def _flat_and_down(lr: float, total: int, down: int) -> Schedule:
-    return wsd(lr, 1, total - down - 1, down, start_lr=lr, decay="linear")
+def _rising(w: int, power: float = 2.0, first: int = 1) -> float:
+    """The weights of the points of a warmup of w updates, summed; that of a later point is 1."""
+    return float(((np.arange(first, w + first) / w) ** power).sum())
 
 
-_FACTOR = float(average_as_schedule(np.ones(200))[50])
+def _share(total: int, w: int, **options: Any) -> float:
+    """What the points of the warmup make up of all of them."""
+    rising = _rising(w, **options)
+    return rising / (rising + total - w)
+
+
+def _loop(skip: Callable[[int, int], int], *, before: bool = False, decay: float | None = None) -> Any:
+    """A loop that leaves ``skip(updates, last)`` updates out, averages before the step, or exponentially."""
+
+    def loop(model: Any, optimizer: Any, batches: Any, last: int) -> Any:
+        from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+        rule = None if decay is None else get_ema_multi_avg_fn(decay)
+        averaged, left_out = AveragedModel(model, multi_avg_fn=rule), skip(len(batches), last)
+        for k, batch in enumerate(batches):
+            optimizer.zero_grad()
+            model(batch).mean().backward()
+            if before and k >= left_out:
+                averaged.update_parameters(model)
+            optimizer.step()
+            if not before and k >= left_out:
+                averaged.update_parameters(model)
+        return averaged
+
+    return loop
+
+
+def _last_weights(model: Any, optimizer: Any, batches: Any, last: int) -> Any:
+    _loop(lambda updates, last: 0)(model, optimizer, batches, last)
+    return model
+
+
+def _of_the_last(updates: int, last: int) -> int:
+    return updates - last
+
 
 EXERCISES: tuple[Exercise, ...] = (
-    CurveFunction(
-        "flat_and_down",
-        "flat_and_down(k, lr, total, down): lr, then a straight fall to 0 over the last `down` of `total` updates.",
-        "lr * min(1, (total - k) / down), and 0 from total on: how much of the fall is left.",
-        parameters=("lr", "total", "down"),
-        reference=_flat_and_down,
-        cases=(
-            (0.5, 20, 8),
-            (1.0, 4, 1),
-            (1.0, 4, 2),
-            (0.1, 10, 5),
-            (0.5, 9, 3),
-            (0.1, 20, 18),
-            (0.2, 15, 1),
-            (2.0, 33, 11),
-            (0.5, 100, 20),
-        ),
-        steps=lambda lr, total, down: total,
-        mistakes=(
-            Mistake(
-                lambda k, lr, total, down: lr * np.minimum(1, (total - k) / down),
-                "right up to the end, but then it goes below 0: a negative rate climbs the loss",
-            ),
-            Mistake(
-                lambda k, lr, total, down: lr * np.clip((total - k) / total, 0, 1),
-                "that falls from the first update on: it should stay at lr until `down` updates are left",
-            ),
-            Mistake(
-                lambda k, lr, total, down: np.where(k < down, lr, lr * np.clip((total - k) / (total - down), 0, 1)),
-                "the fall has the length of the trunk: `down` is the length of the *fall*",
-            ),
-            Mistake(
-                lambda k, lr, total, down: lr * np.clip((total - 1 - k) / down, 0, 1),
-                "one update early: 0 belongs to k = total, which no update uses",
-            ),
-        ),
-    ),
-    Numbers(
-        "averaged_factor",
-        "The mean of the points after each of 200 updates: the factor of the gradient of update 50.",
-        "it is in the points after updates 50 ... 199: 150 of 200, and 1 - 50/200 on the line to zero.",
-        expected=_FACTOR,
-        mistakes=(
-            Mistake(0.25, "that is the part of the points that does *not* hold it"),
-            Mistake(0.745, "the point after update 50 holds its gradient, too: 150 of the 200 points"),
-            Mistake(
-                1.0, "in the last point its factor is 1; in the points before update 50 it is 0; asked is the mean"
-            ),
-            Mistake(1 / 200, "each point has the weight 1/200, but the gradient is in many of them"),
-        ),
-    ),
     Numbers(
         "updates_spent",
-        "10, 20 and 40 thousand updates with a fall over the last fifth: separately, and with one trunk.",
+        "10, 20 and 40 thousand updates with a decay over the last fifth: separately, and with one trunk.",
         "70,000 against a trunk of 32,000 and branches of 2,000 + 4,000 + 8,000: 46,000.",
         expected=(70_000, 46_000),
         mistakes=(
@@ -79,27 +66,65 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake((40_000, 46_000), "separately each length is trained from the start: 10 + 20 + 40 thousand"),
         ),
     ),
-    Choice(
-        "wsd_first_guess",
-        "A cosine's best peak is 0.4: with which should the tuning of WSD begin?",
-        "WSD stays at its peak: about half of it gives the same sum of rates. Then tune.",
-        expected="b",
+    Function(
+        "warmup_share",
+        "share(total, w): what the w points of a warmup make up of schedule-free's average after total updates.",
+        "Squares of 1/w, 2/w, ..., 1 sum to about w/3: the points of a warmup count about a third of what 1/t gives "
+        "them.",
+        parameters=("total", "w"),
+        reference=_share,
+        cases=((10, 2), (100, 10), (20, 5), (500, 100), (30, 1), (13, 11), (1001, 37)),
         mistakes=(
+            Mistake(lambda total, w: w / total, "that is 1/t, where all points count alike, as in Keras"),
+            Mistake(lambda total, w: _share(total, w, power=1.0), "that weights with the rate: the package squares it"),
             Mistake(
-                "a", "a cosine's mean rate is half its peak, WSD's is nine tenths: at 0.4 it runs nearly twice as hot"
+                lambda total, w: _share(total, w, first=0),
+                "update k of the warmup uses (k + 1) / w of the rate: the first is 1 / w, the last is the full rate",
             ),
-            Mistake("c", "the other way round: WSD spends much more time at its peak than a cosine"),
+            Mistake(
+                lambda total, w: _rising(w) / total,
+                "the weights do not sum to total: divide by the sum of all of them",
+            ),
         ),
     ),
-    Choice(
-        "schedule_free_weights",
-        "Schedule-free, evaluated without optimizer.eval(): which weights are tested?",
-        "while it trains the parameters are y, where the gradient is taken; eval() puts x in their place.",
-        expected="b",
+    AveragingLoop(
+        "averaging_loop",
+        "loop(model, optimizer, batches, last): train, and return the mean of the weights after the last updates.",
+        "It starts from the first weights that it is given, so nothing of the initial ones is left in the mean.",
         mistakes=(
-            Mistake("a", "that is what optimizer.eval() would put there"),
+            Mistake(_loop(lambda updates, last: 0), "that is the mean over the whole run: only the last are asked for"),
             Mistake(
-                "c", "z is kept inside the optimizer; the parameters hold the point at which the gradient is taken"
+                _loop(_of_the_last, before=True),
+                "the weights are averaged before optimizer.step(): each mean is one update late",
+            ),
+            Mistake(
+                _loop(_of_the_last, decay=0.9),
+                "that is a moving average, where later weights count more: AveragedModel's default is the plain mean",
+            ),
+            Mistake(
+                _loop(lambda updates, last: updates - last + 1),
+                "one too few: the weights after the last `last` updates are those of the indices from "
+                "len(batches) - last on",
+            ),
+            Mistake(_last_weights, "that is the trained model itself: return the average"),
+        ),
+    ),
+    Prediction(
+        "mean_of_everything",
+        "The mean of a whole run with a constant rate instead of its last fifth: the test error, by seed.",
+        "It is a linear decay on the gradients of the constant-rate path. Those of the first updates were taken far "
+        "from where the run ends; a real linear decay takes its gradients along its own path.",
+        expected="higher",
+        example=([4.1, 4.0, 4.2], [4.8, 4.9, 5.0]),
+        mistakes=(
+            Mistake(
+                ("same",),
+                "The identity says *which* gradients are decayed. Where were the early ones taken, and how long do the "
+                "first points stay in the mean?",
+            ),
+            Mistake(
+                ("lower",),
+                "A longer mean has less noise. What else is in it: where was the network after the first few updates?",
             ),
         ),
     ),

@@ -15,6 +15,7 @@ from .diagnosis import diagnose, same, text
 from .kinds import Blank, Exercise, Problem, must_be_callable
 
 __all__ = ["AccumulatingLoop", "KerasRates", "SameStart", "Walk"]
+__all__ = ["AccumulatingLoop", "AveragingLoop", "KerasRates", "Walk"]
 
 
 def run(function: Any, *arguments: Any) -> Any:
@@ -96,6 +97,61 @@ class AccumulatingLoop(Exercise):
     def _is_empty(loop: Any) -> bool:
         code = getattr(loop, "__code__", None)
         return code is not None and not code.co_names  # it calls nothing and reads no attribute
+
+
+@dataclass(frozen=True)
+class AveragingLoop(Exercise):
+    """A loop of PyTorch, ``loop(model, optimizer, batches, last)``, that returns a model with averaged weights.
+
+    It is run on a model of one weight, whose gradients are 1, 2, 3, ...: the mean of the weights after each of the last
+    updates is compared. A mistake's answer is another loop.
+    """
+
+    cases: ClassVar[tuple[tuple[int, int], ...]] = ((10, 4), (6, 5))  # updates, of which the last are averaged
+    fill_in: ClassVar[str] = "write the loop, and run the cell again"
+
+    def judge(self, answer: Any) -> None:
+        got, expected = self._averages(answer), np.array([self._expected(*case) for case in self.cases])
+        if same(got, expected):
+            return
+        for mistake in self.mistakes:
+            if same(got, self._averages(mistake.answer)):
+                raise Problem(mistake.hint)
+        (updates, last), number, target = next(
+            one for one in zip(self.cases, got, expected.tolist(), strict=True) if not same(one[1], one[2])
+        )
+        raise Problem(
+            f"for {updates} batches and last={last} the averaged weight is {text(target)}, yours is {text(number)}"
+        )
+
+    @staticmethod
+    def _expected(updates: int, last: int) -> float:
+        weights = -np.cumsum(np.arange(1.0, updates + 1))  # the rate is 1
+        return float(weights[-last:].mean())
+
+    def _averages(self, loop: Any) -> NDArray[np.float64]:
+        return np.array([self._average(loop, *case) for case in self.cases])
+
+    @staticmethod
+    def _average(loop: Any, updates: int, last: int) -> float:
+        import torch
+
+        model = torch.nn.Linear(1, 1, bias=False).double()
+        torch.nn.init.zeros_(model.weight)
+        optimizer, made = torch.optim.SGD(model.parameters(), lr=1.0), list[int]()
+        optimizer.register_step_post_hook(lambda *_: made.append(1))
+        # the gradient of the mean output is the mean of the batch: 1 for the first batch, 2 for the second, ...
+        batches = [torch.full((2, 1), j + 1.0, dtype=torch.float64) for j in range(updates)]
+        returned = run(loop, model, optimizer, batches, last)
+        if returned is None or returned is ...:
+            if not made:
+                raise Blank
+            raise Problem("your loop trains, and returns nothing: return the averaged model")
+        if not isinstance(returned, torch.nn.Module) or len(list(returned.parameters())) != 1:
+            raise Problem(f"an AveragedModel of `model` is asked for, your loop returns {returned!r}")
+        if len(made) != updates:
+            raise Problem(f"{updates} batches are {updates} updates, your loop made {len(made)}")
+        return float(next(returned.parameters()).item())
 
 
 @dataclass(frozen=True)
