@@ -127,6 +127,12 @@ def flat_then_down(optimizer):
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (100 - step) / 40))
 
 
+def jolt(optimizer):
+    """In three pieces, each of which counts from 0."""
+    pieces = [torch.optim.lr_scheduler.ConstantLR(optimizer, factor, 1000) for factor in (1.0, 4.0, 1.0)]
+    return torch.optim.lr_scheduler.SequentialLR(optimizer, pieces, milestones=[200, 220])
+
+
 def ladder_up(optimizer):
     """From the first rung on, by a factor of the step and not of the rate before."""
     optimizer.param_groups[0]["lr"] = 1e-4
@@ -170,8 +176,8 @@ RIGHT = {
         (u * u + v * v) * (1 + (lr * (u * v - target)) ** 2) - 4 * lr * u * v * (u * v - target)
     ),
     "largest_that_survives": 0.44,
-    "up_and_down": "c",
-    "a_barrier": "B",
+    "jolt_in_torch": jolt,
+    "small_batches": ("lower", [3.5, 3.4, 3.5], [2.7, 2.8, 2.7]),
     "best_factor": lambda far, noise: (far / noise) ** 0.5,
     "annealing_area": area,
     "one_run_only": "B",
