@@ -58,7 +58,6 @@ RATES = st.floats(1e-4, 10)
 STEPS = st.integers(2, 60)
 SHARES = st.floats(0.01, 0.99)
 WHOLE = st.integers(1, 300)
-SIZES = st.floats(0.01, 10)
 PHASES = st.tuples(st.integers(9, 60), st.integers(2, 30)).filter(lambda phases: 2 * phases[1] < phases[0])
 FALLS = st.tuples(st.integers(4, 60), st.integers(1, 58)).filter(lambda fall: fall[1] <= fall[0] - 2)
 DRAWN = {
@@ -73,7 +72,6 @@ DRAWN = {
     "best_factor": st.tuples(RATES, RATES),
     "annealing_area": st.tuples(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=8), st.floats(0.01, 0.99)),
     "next_rate": grids(),
-    "next_curvature": st.tuples(SIZES, SIZES, SIZES, st.floats(0.001, 1)),
     "updates_made": st.tuples(WHOLE, WHOLE, st.integers(1, 9), st.booleans(), st.sampled_from([1, 2, 3, 4, 8])),
 }
 

@@ -128,9 +128,8 @@ def flat_then_down(optimizer):
 
 
 def jolt(optimizer):
-    """In three pieces, each of which counts from 0."""
-    pieces = [torch.optim.lr_scheduler.ConstantLR(optimizer, factor, 1000) for factor in (1.0, 4.0, 1.0)]
-    return torch.optim.lr_scheduler.SequentialLR(optimizer, pieces, milestones=[200, 220])
+    """By what the rate is multiplied with at each update."""
+    return torch.optim.lr_scheduler.MultiplicativeLR(optimizer, lambda k: {200: 4.0, 220: 0.25}.get(k, 1.0))
 
 
 def ladder_up(optimizer):
@@ -172,9 +171,6 @@ RIGHT = {
     "one_cosine_two_fits": keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.2, 5 * 40), momentum=0.9),
     "cost_of_a_dent": ("same", [2.5, 3.1, 2.8], [2.8, 2.8, 2.8]),
     "sharpness_at_the_edge": (25, 47.5),
-    "next_curvature": lambda u, v, target, lr: (
-        (u * u + v * v) * (1 + (lr * (u * v - target)) ** 2) - 4 * lr * u * v * (u * v - target)
-    ),
     "largest_that_survives": 0.44,
     "jolt_in_torch": jolt,
     "small_batches": ("lower", [3.5, 3.4, 3.5], [2.7, 2.8, 2.7]),

@@ -1,31 +1,12 @@
-"""Lesson 15, large rates: the edge with momentum, two weights, a jolt in PyTorch, what survives, small batches."""
+"""Lesson 15, large rates: the edge with momentum, a jolt in PyTorch, what survives, small batches."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..schedules import piecewise_constant
-from .kinds import Exercise, Function, Mistake, Numbers
+from .kinds import Exercise, Mistake, Numbers
 from .practice import Prediction, SchedulerAnswer
-
-
-def _after(u: float, v: float, lr: float, pull: float) -> float:
-    """Sum of squares after one update of both weights, ``pull`` being the error that is multiplied in."""
-    return (u - lr * pull * v) ** 2 + (v - lr * pull * u) ** 2
-
-
-def _next_curvature(u: float, v: float, target: float, lr: float) -> float:
-    return _after(u, v, lr, u * v - target)
-
-
-def _one_after_the_other(u: float, v: float, target: float, lr: float) -> float:
-    moved = u - lr * (u * v - target) * v
-    return moved**2 + (v - lr * (moved * v - target) * moved) ** 2
-
-
-def _each_by_itself(u: float, v: float, target: float, lr: float) -> float:
-    error = u * v - target
-    return (u - lr * error * u) ** 2 + (v - lr * error * v) ** 2
 
 
 def _jolt(optimizer: Any, first: int, last: int) -> Any:
@@ -59,40 +40,6 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake((47.5, 25.0), "the other way round: first without momentum, then with"),
             Mistake(
                 (25.0, 2 * 1.9 / (2.8 * 0.08)), "that is Nesterov's limit; heavy ball's has no 1 + 2 momentum below"
-            ),
-        ),
-    ),
-    Function(
-        "next_curvature",
-        "next_curvature(u, v, target, lr): u**2 + v**2 after one update on the loss (u v - target)**2 / 2.",
-        "Both weights move at once, by the error times the *other* weight; without a target it is the catapult's step.",
-        parameters=("u", "v", "target", "lr"),
-        reference=_next_curvature,
-        cases=(
-            (2.0, 0.5, 0.0, 0.1),
-            (2.0, 0.5, 0.5, 0.1),
-            (1.0, 3.0, 2.0, 0.5),
-            (0.3, 4.0, 0.1, 0.02),
-            (5.0, 1.5, 9.0, 0.2),
-            (0.5, 0.2, 3.0, 1.0),
-            (0.01, 0.02, 0.05, 0.001),
-            (8.0, 7.0, 10.0, 0.003),
-        ),
-        mistakes=(
-            Mistake(
-                _one_after_the_other,
-                "the second weight has seen the first one's update: both move at once, from the old values",
-            ),
-            Mistake(_each_by_itself, "the gradient for u is the error times v, and the other way round"),
-            Mistake(
-                lambda u, v, target, lr: _after(u, v, lr, u * v), "the target is missing: the error is u v - target"
-            ),
-            Mistake(
-                lambda u, v, target, lr: _after(u, v, lr, target - u * v), "that climbs: subtract rate times gradient"
-            ),
-            Mistake(
-                lambda u, v, target, lr: _after(u, v, lr, 2 * (u * v - target)),
-                "the loss has a factor 1/2, which cancels the 2 of the derivative",
             ),
         ),
     ),
