@@ -141,6 +141,11 @@ def flat_then_down(optimizer):
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (100 - step) / 40))
 
 
+def jolt(optimizer):
+    """By what the rate is multiplied with at each update."""
+    return torch.optim.lr_scheduler.MultiplicativeLR(optimizer, lambda k: {200: 4.0, 220: 0.25}.get(k, 1.0))
+
+
 def ladder_up(optimizer):
     """From the first rung on, by a factor of the step and not of the rate before."""
     optimizer.param_groups[0]["lr"] = 1e-4
@@ -214,12 +219,12 @@ RIGHT = {
     "one_cosine_two_fits": keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.2, 5 * 40), momentum=0.9),
     "cost_of_a_dent": ("same", [2.5, 3.1, 2.8], [2.8, 2.8, 2.8]),
     "sharpness_at_the_edge": (25, 47.5),
-    "next_curvature": lambda u, v, target, lr: (
-        (u * u + v * v) * (1 + (lr * (u * v - target)) ** 2) - 4 * lr * u * v * (u * v - target)
-    ),
     "largest_that_survives": 0.44,
     "up_and_down": "c",
     "a_barrier": "B",
+    "jolt_in_torch": jolt,
+    "small_batches": ("lower", [3.5, 3.4, 3.5], [2.7, 2.8, 2.7]),
+    "best_factor": lambda far, noise: (far / noise) ** 0.5,
     "annealing_area": area,
     "one_run_only": "B",
     "wsd_in_torch": flat_then_down,

@@ -42,6 +42,7 @@ except ImportError:
 # the phenomenon first, each framework's own way, who uses it
 NEW_FORM = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "13", "14", "16", "18"}
 NEW_FORM = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "11", "14", "18"}
+NEW_FORM = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "14", "15", "18"}
 
 
 def name(path: Path) -> str:

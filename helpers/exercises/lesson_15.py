@@ -1,27 +1,24 @@
-"""Lesson 15, large rates: the edge with and without momentum, two weights, surviving the limit, jumps, a barrier."""
+"""Lesson 15, large rates: the edge with momentum, a jolt in PyTorch, what survives, small batches."""
 
 from __future__ import annotations
 
-from .kinds import Choice, Exercise, Function, Mistake, Numbers
+from typing import Any
+
+from ..schedules import piecewise_constant
+from .kinds import Exercise, Mistake, Numbers
+from .practice import Prediction, SchedulerAnswer
 
 
-def _after(u: float, v: float, lr: float, pull: float) -> float:
-    """Sum of squares after one update of both weights, ``pull`` being the error that is multiplied in."""
-    return (u - lr * pull * v) ** 2 + (v - lr * pull * u) ** 2
+def _jolt(optimizer: Any, first: int, last: int) -> Any:
+    from torch.optim.lr_scheduler import LambdaLR
+
+    return LambdaLR(optimizer, lambda step: 4.0 if first <= step <= last else 1.0)
 
 
-def _next_curvature(u: float, v: float, target: float, lr: float) -> float:
-    return _after(u, v, lr, u * v - target)
+def _multi_step(optimizer: Any) -> Any:
+    from torch.optim.lr_scheduler import MultiStepLR
 
-
-def _one_after_the_other(u: float, v: float, target: float, lr: float) -> float:
-    moved = u - lr * (u * v - target) * v
-    return moved**2 + (v - lr * (moved * v - target) * moved) ** 2
-
-
-def _each_by_itself(u: float, v: float, target: float, lr: float) -> float:
-    error = u * v - target
-    return (u - lr * error * u) ** 2 + (v - lr * error * v) ** 2
+    return MultiStepLR(optimizer, milestones=[200, 220], gamma=4.0)
 
 
 EXERCISES: tuple[Exercise, ...] = (
@@ -46,37 +43,28 @@ EXERCISES: tuple[Exercise, ...] = (
             ),
         ),
     ),
-    Function(
-        "next_curvature",
-        "next_curvature(u, v, target, lr): u**2 + v**2 after one update on the loss (u v - target)**2 / 2.",
-        "Both weights move at once, by the error times the *other* weight; without a target it is the catapult's step.",
-        parameters=("u", "v", "target", "lr"),
-        reference=_next_curvature,
-        cases=(
-            (2.0, 0.5, 0.0, 0.1),
-            (2.0, 0.5, 0.5, 0.1),
-            (1.0, 3.0, 2.0, 0.5),
-            (0.3, 4.0, 0.1, 0.02),
-            (5.0, 1.5, 9.0, 0.2),
-            (0.5, 0.2, 3.0, 1.0),
-            (0.01, 0.02, 0.05, 0.001),
-            (8.0, 7.0, 10.0, 0.003),
-        ),
+    SchedulerAnswer(
+        "jolt_in_torch",
+        "300 updates with torch's schedulers: the optimizer's rate, four times that for updates 200 to 219, and back.",
+        "LambdaLR multiplies the optimizer's own rate by what your function returns for the number of updates made.",
+        expected=piecewise_constant([200, 220], [0.1, 0.4, 0.1]),
+        updates=300,
         mistakes=(
             Mistake(
-                _one_after_the_other,
-                "the second weight has seen the first one's update: both move at once, from the old values",
-            ),
-            Mistake(_each_by_itself, "the gradient for u is the error times v, and the other way round"),
-            Mistake(
-                lambda u, v, target, lr: _after(u, v, lr, u * v), "the target is missing: the error is u v - target"
+                _multi_step,
+                "MultiStepLR multiplies at *every* milestone, so the rate goes up twice and never comes back",
             ),
             Mistake(
-                lambda u, v, target, lr: _after(u, v, lr, target - u * v), "that climbs: subtract rate times gradient"
+                lambda optimizer: _jolt(optimizer, first=201, last=220),
+                "one update late: the scheduler is stepped after an update, so update 200 is already the jolt's first",
             ),
             Mistake(
-                lambda u, v, target, lr: _after(u, v, lr, 2 * (u * v - target)),
-                "the loss has a factor 1/2, which cancels the 2 of the derivative",
+                lambda optimizer: _jolt(optimizer, first=200, last=220),
+                "one update too long: the jolt is 20 updates, 200 to 219",
+            ),
+            Mistake(
+                lambda optimizer: _jolt(optimizer, first=200, last=10**6),
+                "the rate goes up and stays there: after 20 updates it should be the optimizer's own again",
             ),
         ),
     ),
@@ -95,25 +83,17 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake(0.1, "1 / sharpness is what you would call safe; the question is what survives"),
         ),
     ),
-    Choice(
-        "up_and_down",
-        "Full batch, the loss rises in 40 % of the updates and falls in the long run: what is it?",
-        "The edge of stability. No chance is needed for jumps, only a rate close to 2 / sharpness.",
-        expected="c",
+    Prediction(
+        "small_batches",
+        "Sharpness after 400 updates with full batches and with batches of 20, the same rate, by seed.",
+        "The sharpness settles below 2 / rate. In the mean of the squares a curvature that changes from batch to batch "
+        "permits less than its mean does (lesson 08), so the run stops climbing earlier.",
+        expected="lower",
+        example=([3.5, 3.4, 3.5], [2.7, 2.8, 2.7]),
+        unit="",
         mistakes=(
-            Mistake("a", "with full batches nothing is sampled: a second run repeats it"),
-            Mistake("b", "rounding is about one part in ten million, far too small for rises like these"),
-            Mistake("d", "a smaller rate makes the jumps disappear: below 2 / sharpness every update lowers the loss"),
-        ),
-    ),
-    Choice(
-        "a_barrier",
-        "The loss rises by 0.3 on the straight line between two networks: what do you know?",
-        "A straight line is one path of many; curved ones of low loss have been found between independent networks.",
-        expected="b",
-        mistakes=(
-            Mistake("a", "one straight line was looked at; a way around may well be open"),
-            Mistake("c", "the training loss on a line says nothing about test errors at its ends"),
+            Mistake(("same",), "Is what an update may do limited by the mean of the curvatures alone, if they differ?"),
+            Mistake(("higher",), "The steepest direction is unstable in more of the batches, not in fewer. Where to?"),
         ),
     ),
 )
