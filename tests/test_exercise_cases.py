@@ -69,14 +69,11 @@ DRAWN = {
     "momentum_read_back": st.tuples(RATES, RATES, RATES, RATES, RATES),
     "speed_up_by_hand": races(),
     "cosine_by_hand": st.tuples(RATES, STEPS, RATES),
-    "flat_and_down": st.tuples(RATES, FALLS).map(lambda c: (c[0], *c[1])),
     "warmup_share": st.tuples(WHOLE, WHOLE).filter(lambda c: c[1] < c[0]),
-    "best_factor": st.tuples(RATES, RATES),
     "annealing_area": st.tuples(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=8), st.floats(0.01, 0.99)),
     "next_rate": grids(),
     "second_update": st.tuples(GRADIENTS, GRADIENTS, RATES, st.floats(0.1, 0.95), st.floats(0.5, 0.999)),
     "seeds_needed": st.tuples(st.floats(0.05, 1), st.floats(0.04, 0.5)),
-    "next_curvature": st.tuples(SIZES, SIZES, SIZES, st.floats(0.001, 1)),
     "updates_made": st.tuples(WHOLE, WHOLE, st.integers(1, 9), st.booleans(), st.sampled_from([1, 2, 3, 4, 8])),
 }
 

@@ -14,8 +14,7 @@ from ..schedules import Schedule, linear
 from .diagnosis import diagnose, same, text
 from .kinds import Blank, Exercise, Problem, must_be_callable
 
-__all__ = ["AccumulatingLoop", "KerasRates", "SameStart", "Walk"]
-__all__ = ["AccumulatingLoop", "AveragingLoop", "KerasRates", "Walk"]
+__all__ = ["AccumulatingLoop", "AveragingLoop", "KerasRates", "SameStart", "Walk"]
 
 
 def run(function: Any, *arguments: Any) -> Any:
