@@ -196,7 +196,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mnist_cnn": Experiment(
         "MNIST, a CNN with BatchNorm",
         _CNN,
-        _PLAIN_ARMS,
+        (*_PLAIN_ARMS, "linear decay, warmup 5 %", "linear decay, warmup 20 %"),
         (2,),
         _grid(0.05, 3),
         seeds=8,
