@@ -86,8 +86,8 @@ EXERCISES: tuple[Exercise, ...] = (
     Prediction(
         "small_batches",
         "Sharpness after 400 updates with full batches and with batches of 20, the same rate, by seed.",
-        "The sharpness settles below 2 / rate. In the mean of the squares a curvature that changes from batch to batch "
-        "permits less than its mean does (lesson 08), so the run stops climbing earlier.",
+        "The sharpness settles below 2 / rate. That fits the parabola of lesson 08: a curvature that changes from "
+        "batch to batch permits less than its mean does, so the climb ends earlier.",
         expected="lower",
         example=([3.5, 3.4, 3.5], [2.7, 2.8, 2.7]),
         unit="",
