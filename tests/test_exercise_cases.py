@@ -69,7 +69,6 @@ DRAWN = {
     "three_phases_by_hand": st.tuples(RATES, PHASES).map(lambda c: (c[0], *c[1])),
     "momentum_read_back": st.tuples(RATES, RATES, RATES, RATES, RATES),
     "speed_up_by_hand": races(),
-    "cosine_by_hand": st.tuples(RATES, STEPS, RATES),
     "flat_and_down": st.tuples(RATES, FALLS).map(lambda c: (c[0], *c[1])),
     "best_factor": st.tuples(RATES, RATES),
     "annealing_area": st.tuples(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=8), st.floats(0.01, 0.99)),
