@@ -35,7 +35,7 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     SchedulerAnswer(
         "floor_in_torch",
-        "With torch's schedulers: 20 updates up from a tenth of the rate 0.1, then a cosine to a hundredth of it at 100.",
+        "With torch's schedulers: 20 updates up from a tenth of the rate, then a cosine to a hundredth of it at 100.",
         "T_max counts from the milestone, and eta_min is a rate where Keras' alpha is a fraction.",
         expected=warmup(0.01, 0.1, 20).then(cosine(0.1, 80, end_lr=0.001)),
         updates=100,
@@ -102,8 +102,8 @@ EXERCISES: tuple[Exercise, ...] = (
     Prediction(
         "adam_and_warmup",
         "AdamW with a peak of 0.03: linear decay, and the same after a warmup of 20 %. The test error, by seed.",
-        "Adam's first updates move every weight by nearly the whole rate, however small its gradient is. At a peak this "
-        "high that costs points, and a warmup spares them: the same network, another optimizer, another answer.",
+        "Adam's first update moves every weight by nearly the whole rate, however small its gradient is. At a peak "
+        "this high that costs points, and a warmup spares them: the same network, another optimizer.",
         expected="lower",
         example=([6.6, 7.9, 6.6, 7.2], [4.9, 4.9, 5.2, 5.3]),
         mistakes=(
