@@ -70,6 +70,8 @@ DRAWN = {
     "speed_up_by_hand": races(),
     "cosine_by_hand": st.tuples(RATES, STEPS, RATES),
     "warmup_share": st.tuples(WHOLE, WHOLE).filter(lambda c: c[1] < c[0]),
+    "flat_and_down": st.tuples(RATES, FALLS).map(lambda c: (c[0], *c[1])),
+    "best_factor": st.tuples(RATES, RATES),
     "annealing_area": st.tuples(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=8), st.floats(0.01, 0.99)),
     "next_rate": grids(),
     "second_update": st.tuples(GRADIENTS, GRADIENTS, RATES, st.floats(0.1, 0.95), st.floats(0.5, 0.999)),

@@ -163,6 +163,16 @@ def second_update(first, second, lr, beta_1, beta_2):
     return weight.item() - before
 
 
+def floor_in_torch(optimizer):
+    """By one formula."""
+
+    def factor(k):
+        fall = 0.01 + 0.99 * (1 + np.cos(np.pi * (k - 20) / 80)) / 2
+        return 0.1 + 0.9 * k / 20 if k < 20 else fall
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
 def warm_stable_decay(optimizer):
     """By one formula."""
     return torch.optim.lr_scheduler.LambdaLR(
@@ -200,6 +210,16 @@ RIGHT = {
     "fourth_cycle_ends": 150,
     "keras_cosine_steps": (11_700, 2340),
     "warmup_buys": "b",
+    "wsd_first_guess": "b",
+    "schedule_free_weights": "b",
+    "shortest_warmup": 65,
+    "floor_in_torch": floor_in_torch,
+    "keras_warmup_cosine": keras.optimizers.SGD(
+        keras.optimizers.schedules.CosineDecay(0.02, 30, alpha=0.1, warmup_target=0.2, warmup_steps=10)
+    ),
+    "last_whole_cycle": 5 * (2**4 - 1),
+    "adam_and_warmup": ("lower", [6.6, 7.9, 6.6, 7.2], [4.9, 4.9, 5.2, 5.3]),
+    "order_turned": "b",
     "next_rate": lambda rates, errors: (
         rates[0] ** 2 / rates[1]
         if min(errors) == errors[0]

@@ -1,114 +1,120 @@
-"""Lesson 10, warmup and cosine: the half wave, a join in epochs, restarts, Keras' counting, what its tables support."""
+"""Lesson 10, warmup and cosine: the shortest warmup, PyTorch's and Keras' own words, restarts, Adam."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from ..schedules import Schedule, cosine, warmup
-from .kinds import Choice, CurveFunction, Exercise, Mistake, Numbers
-from .practice import ScheduleAnswer
-
-_EPOCH = 468
-
-
-def _cosine(initial_lr: float, decay_steps: int, end_lr: float) -> Schedule:
-    return cosine(initial_lr, decay_steps, end_lr=end_lr)
+from ..schedules import cosine, warmup
+from .kinds import Exercise, Mistake, Numbers
+from .native import KerasRates
+from .practice import Prediction, SchedulerAnswer
 
 
-def _joined(warm: int, fall: int, start: float = 0.001) -> Schedule:
-    return warmup(start, 0.4, warm).then(cosine(0.4, fall))
+def _in_torch(optimizer: Any, start: float, fall: int, end: float) -> Any:
+    from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
+
+    up = LinearLR(optimizer, start_factor=start, total_iters=20)
+    down = CosineAnnealingLR(optimizer, T_max=fall, eta_min=end)
+    return SequentialLR(optimizer, [up, down], milestones=[20])
 
 
 EXERCISES: tuple[Exercise, ...] = (
-    CurveFunction(
-        "cosine_by_hand",
-        "half_cosine(k, initial_lr, decay_steps, end_lr): a half wave from initial_lr to end_lr, then held.",
-        "end + (initial - end) * (1 + cos(pi k / steps)) / 2, and k never beyond steps.",
-        parameters=("initial_lr", "decay_steps", "end_lr"),
-        reference=_cosine,
-        cases=(
-            (0.5, 10, 0.05),
-            (1.0, 2, 0.0),
-            (1.0, 4, 0.0),
-            (0.1, 3, 0.01),
-            (0.5, 7, 0.1),
-            (0.1, 5, 0.1),
-            (3.0, 20, 0.0),
-            (0.2, 25, 0.02),
-            (1.0, 100, 0.001),
+    Numbers(
+        "shortest_warmup",
+        "Sharpness 30 / (1 + k / 10), rate 0.5 k / w, no momentum: the smallest w that keeps rate * sharpness <= 2.",
+        "What counts is the end of the warmup: wait until the sharpness has fallen to 2 / peak. A real network is not "
+        "so kind: its sharpness falls because the rate rises.",
+        expected=65,
+        mistakes=(
+            Mistake(75, "the sharpness is 30 / (1 + k / 10): the 1 is missing"),
+            Mistake(29.4736842105, "3.8 is the limit with momentum 0.9; without momentum it is 2"),
+            Mistake(290, "you asked for rate * sharpness <= 0.5; the limit is 2, and the peak is 0.5"),
+            Mistake(7.5, "that is 0.5 * 30 / 2, how many times too sharp the start is: when has it fallen that far?"),
         ),
-        steps=lambda initial_lr, decay_steps, end_lr: decay_steps,
+        tolerance=1e-2,
+    ),
+    SchedulerAnswer(
+        "floor_in_torch",
+        "With torch's schedulers: 20 updates up from a tenth of the rate, then a cosine to a hundredth of it at 100.",
+        "T_max counts from the milestone, and eta_min is a rate where Keras' alpha is a fraction.",
+        expected=warmup(0.01, 0.1, 20).then(cosine(0.1, 80, end_lr=0.001)),
+        updates=100,
         mistakes=(
             Mistake(
-                lambda k, top, n, end: end + (top - end) * (1 + np.cos(np.pi * k / n)) / 2,
-                "right up to decay_steps, but then it comes up again: hold the end value, min(k / decay_steps, 1)",
+                lambda optimizer: _in_torch(optimizer, 0.1, 100, 0.001),
+                "the cosine counts from its milestone: it has 80 updates left, not 100",
             ),
             Mistake(
-                lambda k, top, n, end: top * (1 + np.cos(np.pi * np.minimum(k / n, 1))) / 2,
-                "end_lr is missing: it stands below the whole wave",
+                lambda optimizer: _in_torch(optimizer, 0.1, 80, 0.0),
+                "it should end at a hundredth of the peak, not at 0: eta_min",
             ),
             Mistake(
-                lambda k, top, n, end: end + top * (1 + np.cos(np.pi * np.minimum(k / n, 1))) / 2,
-                "it starts at initial_lr + end_lr: the wave is initial_lr - end_lr high",
+                lambda optimizer: _in_torch(optimizer, 0.1, 80, 0.01),
+                "eta_min is a rate, not a fraction of the peak: a hundredth of 0.1 is 0.001",
             ),
             Mistake(
-                lambda k, top, n, end: end + (top - end) * np.cos(np.pi / 2 * np.minimum(k / n, 1)),
-                "that is a quarter of a wave: its slope at the end is not zero",
-            ),
-            Mistake(
-                lambda k, top, n, end: end + (top - end) * (1 + np.cos(np.pi * np.minimum(k / (n - 1), 1))) / 2,
-                "you divided by decay_steps - 1: the end belongs to k = decay_steps",
+                lambda optimizer: _in_torch(optimizer, 0.01, 80, 0.001),
+                "start_factor is a fraction of the optimizer's rate: a tenth is 0.1",
             ),
         ),
     ),
-    ScheduleAnswer(
-        "warmup_in_epochs",
-        "5 epochs of 468 updates from 0.001 to 0.4, then a cosine to 0 until 30 epochs are over.",
-        "2,340 updates of warmup and 11,700 of cosine: 14,040 in all.",
-        expected=_joined(5 * _EPOCH, 25 * _EPOCH),
-        updates=30 * _EPOCH,
+    KerasRates(
+        "keras_warmup_cosine",
+        "Keras: 4 epochs of 10 updates. The first up from 0.02 to 0.2, then a cosine to a tenth of 0.2 at the end.",
+        "decay_steps begins to count after the warmup, and alpha is a fraction of warmup_target. (In Optax and Hugging "
+        "Face the number of steps includes the warmup.)",
+        expected=warmup(0.02, 0.2, 10).then(cosine(0.2, 30, end_lr=0.02)),
+        examples=100,
+        batch_size=10,
+        epochs=4,
         mistakes=(
-            Mistake(_joined(5, 25), "a schedule counts updates: an epoch is 468 of them"),
             Mistake(
-                _joined(5 * _EPOCH, 30 * _EPOCH), "the run would be 35 epochs long: the cosine has what is left, 25"
+                warmup(0.02, 0.2, 10).then(cosine(0.2, 40, end_lr=0.02)),
+                "decay_steps does not include the warmup: the cosine has 30 updates",
             ),
             Mistake(
-                _joined(5 * _EPOCH, 25 * _EPOCH, start=0.0), "it should start at 0.001: at 0 the first update is lost"
+                warmup(0.02, 0.2, 10).then(cosine(0.2, 30)),
+                "it should end at a tenth of the peak, not at 0: alpha",
             ),
-            Mistake(cosine(0.4, 30 * _EPOCH), "the warmup is missing"),
+            Mistake(
+                warmup(0.02, 0.2, 10).then(cosine(0.2, 30, end_lr=0.004)),
+                "alpha is a fraction of warmup_target, not a rate: 0.1 gives 0.02",
+            ),
+            Mistake(
+                cosine(0.02, 30, end_lr=0.002),
+                "without warmup_target there is no warmup, and warmup_steps is silently ignored",
+            ),
         ),
     ),
     Numbers(
-        "fourth_cycle_ends",
-        "First cycle 10 epochs, each twice as long: after how many epochs does the fourth end?",
-        "10 + 20 + 40 + 80 = 10 (2^4 - 1).",
-        expected=150,
+        "last_whole_cycle",
+        "A run of 100 epochs, a first cycle of 5, each twice as long: when does the last cycle end that fits in whole?",
+        "5 + 10 + 20 + 40 = 75. The next would end at 155: for a quarter of the run no good model comes out of it.",
+        expected=75,
         mistakes=(
-            Mistake(80, "that is how long the fourth cycle is: the first three come before it"),
-            Mistake(70, "that is where the fourth cycle *begins*"),
-            Mistake(160, "10 * 2^4 is one first cycle too many: 10 (2^4 - 1)"),
-            Mistake(40, "each is twice as long as the one before"),
+            Mistake(40, "that is how long that cycle is: three others come before it"),
+            Mistake(35, "that is where the cycle begins"),
+            Mistake(80, "5 * 2^4 is one first cycle too many: 5 (2^4 - 1)"),
+            Mistake(155, "that cycle is not over when the run is"),
+            Mistake(100, "at 100 the fifth cycle is not even half over, and the rate is high"),
         ),
     ),
-    Numbers(
-        "keras_cosine_steps",
-        "The same schedule as Keras' CosineDecay: decay_steps and warmup_steps.",
-        "decay_steps does not include the warmup: 11,700 and 2,340. (In Optax and Hugging Face it does.)",
-        expected=(25 * _EPOCH, 5 * _EPOCH),
+    Prediction(
+        "adam_and_warmup",
+        "AdamW with a peak of 0.03: linear decay, and the same after a warmup of 20 %. The test error, by seed.",
+        "Adam's first update moves every weight by nearly the whole rate, however small its gradient is. At a peak "
+        "this high that costs points, and a warmup spares them: the same network, another optimizer.",
+        expected="lower",
+        example=([6.6, 7.9, 6.6, 7.2], [4.9, 4.9, 5.2, 5.3]),
         mistakes=(
-            Mistake((30 * _EPOCH, 5 * _EPOCH), "that is Optax' reading; in Keras decay_steps begins after the warmup"),
-            Mistake((25, 5), "those are epochs: Keras counts updates"),
-            Mistake((5 * _EPOCH, 25 * _EPOCH), "the other way round: decay_steps first"),
-        ),
-    ),
-    Choice(
-        "warmup_buys",
-        "What do this lesson's tables support?",
-        "at 0.8 the paired interval lies below 0. What the best length does at the best rate was not raced.",
-        expected="b",
-        mistakes=(
-            Mistake("a", "at the best rate of each only a warmup of 5 % was raced, and it was not ahead"),
-            Mistake("c", "only one length, 5 %, was raced at its own best rate: the tables leave the others open"),
+            Mistake(
+                ("same",),
+                "Both have the same peak and the same sum of rates. How long is Adam's very first step, in each?",
+            ),
+            Mistake(
+                ("higher",),
+                "The warmup takes its updates from the decay. What does the other run do with its first updates?",
+            ),
         ),
     ),
 )
