@@ -205,13 +205,6 @@ RIGHT = {
     ),
     "averaging_loop": averaging,
     "mean_of_everything": ("higher", [4.1, 4.0, 4.2], [4.8, 4.9, 5.0]),
-    "cosine_by_hand": lambda k, top, n, end: end + (top - end) * (1 + np.cos(np.pi * min(k / n, 1))) / 2,
-    "warmup_in_epochs": schedules.warmup(0.001, 0.4, 2340).then(schedules.cosine(0.4, 11_700)),
-    "fourth_cycle_ends": 150,
-    "keras_cosine_steps": (11_700, 2340),
-    "warmup_buys": "b",
-    "wsd_first_guess": "b",
-    "schedule_free_weights": "b",
     "shortest_warmup": 65,
     "floor_in_torch": floor_in_torch,
     "keras_warmup_cosine": keras.optimizers.SGD(
@@ -219,7 +212,6 @@ RIGHT = {
     ),
     "last_whole_cycle": 5 * (2**4 - 1),
     "adam_and_warmup": ("lower", [6.6, 7.9, 6.6, 7.2], [4.9, 4.9, 5.2, 5.3]),
-    "order_turned": "b",
     "next_rate": lambda rates, errors: (
         rates[0] ** 2 / rates[1]
         if min(errors) == errors[0]

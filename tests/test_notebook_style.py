@@ -40,8 +40,7 @@ ALONE = """try:
 except ImportError:
     raise SystemExit("""
 # the phenomenon first, each framework's own way, who uses it
-NEW_FORM = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "11", "13", "14", "15", "16", "18"}
-NEW_FORM = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "10", "14", "18"}
+NEW_FORM = {f"{number:02d}" for number in range(19)} - {"12", "17"}
 
 
 def name(path: Path) -> str:
