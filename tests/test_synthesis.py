@@ -10,6 +10,7 @@ from helpers.races import recorded, synthesis
 from helpers.races.experiments import EXPERIMENTS
 from helpers.races.results import Race
 from helpers.races.synthesis import REFERENCE, SEEDS, Workload, shown, table, verdicts
+from tests.notebook_tools import ROOT
 
 RATES = (0.05, 0.08, 0.128)
 
@@ -73,6 +74,11 @@ def test_a_verdict_says_better_worse_or_nothing(folder) -> None:
 def test_a_workload_that_is_not_recorded_says_how_to_make_it(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r"python -m helpers\.races\.recorded mnist_mlp"):
         table(tmp_path)
+
+
+def test_the_readme_shows_what_is_recorded_today() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert synthesis.as_markdown(table()) in readme, "python -m helpers.races.synthesis prints the table"
 
 
 def test_every_workload_is_an_experiment() -> None:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from . import recorded
 
-__all__ = ["SEEDS", "WORKLOADS", "Workload", "shown", "table", "verdicts"]
+__all__ = ["SEEDS", "WORKLOADS", "Workload", "as_markdown", "shown", "table", "verdicts"]
 
 SEEDS = 8  # fewer say too little about a difference
 LEVEL = 0.05  # of Holm's p
@@ -167,8 +167,8 @@ def verdicts(found: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> rows = [("A", "cosine", -0.3, 0.01), ("B", "cosine", 0.2, 0.02), ("C", "cosine", 0.1, 0.4)]
     >>> raced = pd.DataFrame(rows, columns=["workload", "schedule", "difference", "p"])
-    >>> verdicts(raced).iloc[0].tolist()
-    ['cosine', 'A', 'B', 'C', True]
+    >>> verdicts(raced).to_dict("list")["disagree"], verdicts(raced).worse[0]
+    ([True], 'B')
     """
     rows = []
     for schedule, part in found[found.schedule != REFERENCE].groupby("schedule", sort=False):
@@ -177,3 +177,20 @@ def verdicts(found: pd.DataFrame) -> pd.DataFrame:
         names = ["; ".join(some.workload) for some in (better, worse, part[~clear])]
         rows.append([schedule, *names, bool(len(better) and len(worse))])
     return pd.DataFrame(rows, columns=["schedule", "better", "worse", "not distinguishable", "disagree"])
+
+
+def as_markdown(found: pd.DataFrame) -> str:
+    """`shown` as a table for a README: ``python -m helpers.races.synthesis`` prints it.
+
+    >>> rows = [("linear decay", 3.0, 0.0, 0.0, 1.0), ("cosine", 3.2, 0.2, 0.1, 0.01)]
+    >>> raced = pd.DataFrame(rows, columns=["schedule", "result", "difference", "half_width", "p"])
+    >>> print(as_markdown(raced.assign(workload=WORKLOADS[0].title, measure="error")).splitlines()[2])
+    | linear decay | 3.00 % |
+    """
+    wide = shown(found)
+    lines = [list(wide.columns), ["---"] * len(wide.columns), *wide.values.tolist()]
+    return "\n".join(" ".join(f"| {cell}".rstrip() for cell in line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(as_markdown(table()))
