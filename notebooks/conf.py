@@ -183,7 +183,8 @@ def relink(text: str, written_in: str, shown_in: str) -> str:
             ROOT / path == EXPLORER
         ):  # copied beside the pages: neither page nor download
             place = posixpath.relpath("notebooks/explorer.html", shown_in)
-            return f'<a href="{place}">{link["label"]}</a>'
+            # in single quotes: a notebook is JSON, and double ones would end its string
+            return f"<a href='{place}'>{link['label']}</a>"
         place = posixpath.relpath(pages.get(path, path), shown_in)
         if (
             path.endswith(".md")

@@ -1,6 +1,7 @@
 """The book of `course.py site`: complete, linked, described, and content with the machine it lies on."""
 
 import importlib.util
+import json
 import re
 import shutil
 from pathlib import Path
@@ -26,6 +27,12 @@ def configuration():
 
 
 # ------------------------------------------------------------------------------------ navigation
+def test_a_link_to_the_explorer_leaves_a_notebook_valid() -> None:
+    cell = json.dumps({"source": "The [explorer](../helpers/explorer.html) draws it."})
+    source = json.loads(conf.relink(cell, "notebooks", "notebooks"))["source"]
+    assert source == "The <a href='explorer.html'>explorer</a> draws it."
+
+
 def test_every_lesson_has_a_part() -> None:
     conf = configuration()
     assert [name for names in conf.lessons().values() for name in names] == [path.stem for path in LESSONS]
