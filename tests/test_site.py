@@ -29,7 +29,7 @@ def configuration():
 # ------------------------------------------------------------------------------------ navigation
 def test_a_link_to_the_explorer_leaves_a_notebook_valid() -> None:
     cell = json.dumps({"source": "The [explorer](../helpers/explorer.html) draws it."})
-    source = json.loads(conf.relink(cell, "notebooks", "notebooks"))["source"]
+    source = json.loads(configuration().relink(cell, "notebooks", "notebooks"))["source"]
     assert source == "The <a href='explorer.html'>explorer</a> draws it."
 
 
