@@ -303,7 +303,7 @@ def test_subsets_say_their_size() -> None:
     assert (len(part.x_train), len(part.y_test)) == (100, 50)
     assert "100 training and 50 test images" in part.source
     assert digits.subset(10**6) is digits
-    with pytest.raises(ValueError, match="at least one image"):
+    with pytest.raises(ValueError, match="at least one example"):
         digits.subset(0)
 
 
