@@ -326,11 +326,11 @@ def test_renaming_an_arm_trains_nothing_again(alone: Race, tmp_path, monkeypatch
 
 def test_a_trial_of_another_format_is_refused() -> None:
     specification = Trial(TASK, schedules.constant(0.1), 8, seed=0).specification
-    assert specification["format"] == 3
-    with pytest.raises(ValueError, match="written in format 2, this is format 3"):
-        Trial.from_specification({**specification, "format": 2})
+    assert specification["format"] == 4
+    with pytest.raises(ValueError, match="written in format 3, this is format 4"):
+        Trial.from_specification({**specification, "format": 3})
     old = {key: value for key, value in specification.items() if key != "format"} | {"recipe": 1, "arm": "line"}
-    with pytest.raises(ValueError, match="written in format None, this is format 3"):
+    with pytest.raises(ValueError, match="written in format None, this is format 4"):
         Trial.from_specification(old)
 
 
