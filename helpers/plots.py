@@ -662,10 +662,13 @@ def budget_curves(runs: DataFrame, arms: Sequence[str], *, source: str) -> Figur
         axis.set(xscale="log", yscale="log", xlabel="budget, epochs", ylabel="test error, %")
         _plain_ticks(axis.xaxis, sorted(set(tested.budget)))
         low, high = axis.get_ylim()
-        _plain_ticks(axis.yaxis, np.geomspace(low, high, 6)[1:-1])
+        _plain_ticks(axis.yaxis, [tick for tick in _ROUND if low <= tick <= high])
         axis.legend(fontsize=8)
         figure.suptitle(f"data: {source} · bars: 95 % intervals", fontsize=8, color="#555555")
     return figure
+
+
+_ROUND = [digit * 10.0**power for power in range(-2, 2) for digit in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
 
 
 def _plain_ticks(axis: Any, places: ArrayLike) -> None:

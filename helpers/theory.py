@@ -600,9 +600,9 @@ def average_as_schedule(weights: ArrayLike) -> Array:
 
 # ----------------------------------------------------------------------------------- budget curves
 def speed_up(error: float, budget: float, rival_budgets: ArrayLike, rival_errors: ArrayLike) -> float:
-    """How many times as long as ``budget`` a rival must train to reach ``error``; NaN where it is outside its curve.
+    """How many times as long as ``budget`` a rival must train to reach ``error``.
 
-    Between the rival's budgets by straight lines on logarithmic axes.
+    Between the rival's budgets by straight lines on logarithmic axes. Outside of them nothing is made up.
 
     Parameters
     ----------
@@ -619,14 +619,14 @@ def speed_up(error: float, budget: float, rival_budgets: ArrayLike, rival_errors
     Returns
     -------
     float
-        Above 1 when the rival needs longer.
+        Above 1 when the rival needs longer; infinite when at no budget it got there, 0 when its shortest was enough.
 
     Examples
     --------
-    >>> speed_up(20.0, 1.0, [1, 4], [40.0, 20.0]), speed_up(10.0, 1.0, [1, 4], [40.0, 20.0])
-    (4.0, nan)
+    >>> [speed_up(error, 1.0, [1, 4], [40.0, 20.0]) for error in (20.0, 10.0, 50.0)]
+    [4.0, inf, 0.0]
     """
     log_errors = np.log(np.minimum.accumulate(np.asarray(rival_errors, dtype=np.float64)))[::-1]
     log_budgets = np.log(np.asarray(rival_budgets, dtype=np.float64))[::-1]
-    needed = np.interp(np.log(error), log_errors, log_budgets, left=np.nan, right=np.nan)
+    needed = np.interp(np.log(error), log_errors, log_budgets, left=np.inf, right=-np.inf)
     return float(np.exp(needed)) / float(budget)

@@ -569,7 +569,23 @@ def test_speed_up_is_read_off_straight_lines_on_logarithmic_axes() -> None:
     result = Race(frame({"slow": slow, "fast": fast}), "slow").speed_up("fast", "slow")
     np.testing.assert_allclose(result.speed_up, [3.0, 3.0])
     beyond = Race(frame({"slow": slow, "fast": {8.0: [0.1, 0.1]}}), "slow").speed_up("fast", "slow")
-    assert math.isnan(beyond.speed_up[0])
+    assert beyond.speed_up[0] == beyond.low[0] == beyond.high[0] == math.inf
+
+
+def test_the_interval_of_a_speed_up_holds_the_luck_of_the_seeds() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.02, (3, 8))
+    slow = {budget: list(8.0 / math.sqrt(budget) * (1 + of)) for budget, of in zip((1.0, 4.0, 16.0), noise, strict=True)}
+    fast = {4.0: [8.0 / math.sqrt(3 * 4.0)] * 8}
+    row = Race(frame({"slow": slow, "fast": fast}), "slow").speed_up("fast", "slow").iloc[0]
+    # d log s = 2 d log e: the interval of a mean of eight, twice as wide, half from either end of the curve's piece
+    assert row.low < row.speed_up < row.high
+    assert 0.01 < math.log(row.high / row.low) < 4 * 2 * 2 * 0.02 / math.sqrt(8)
+    steady = Race(frame({"slow": {b: [e[0]] * 8 for b, e in slow.items()}, "fast": fast}), "slow")
+    flat = steady.speed_up("fast", "slow").iloc[0]
+    assert flat.low == pytest.approx(flat.high)
+    shared = {b: [8.0 / math.sqrt(b) * (1 + x) for x in (-0.3, 0.0, 0.3)] for b in (1.0, 4.0)}
+    same = Race(frame({"a": shared, "b": shared}), "a").speed_up("b", "a")
+    assert (same.low == 1).all() and (same.high == 1).all(), "paired by seed, a schedule is as fast as itself"
 
 
 def test_divergences_are_counted_and_not_averaged() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from .. import runtime, theory
@@ -199,18 +200,52 @@ class Race:
             )
         return pd.DataFrame(rows)
 
-    def speed_up(self, arm: str, against: str) -> pd.DataFrame:
+    def speed_up(self, arm: str, against: str, *, level: float = 0.95, draws: int = 1000) -> pd.DataFrame:
         """How many times as long ``against`` must train to reach the error of ``arm``, at each budget of ``arm``.
 
-        Of mean test errors (or losses), as `theory.speed_up` reads them off; NaN outside of what ``against`` reached.
+        Of mean test errors (or losses), as `theory.speed_up` reads them off. The interval is a bootstrap over the
+        seeds: those of each budget are drawn again with replacement, the same for both. Tuning's luck is not in it.
+
+        Parameters
+        ----------
+        arm, against : str
+            Two of the race.
+        level : float
+            Of the interval, between 0 and 1.
+        draws : int
+            How often the seeds are drawn.
+
+        Returns
+        -------
+        DataFrame
+            Columns: budget, error (of ``arm``), speed_up, and low and high, the ends of its interval. Infinite: at no
+            budget did ``against`` reach that error. 0: it did so at its shortest.
+
+        References
+        ----------
+        Efron 1979, "Bootstrap methods: another look at the jackknife": the percentile interval.
         """
-        means = self.runs[self.runs.stage == "test"].groupby(["arm", "budget"])[self.measure].mean()
-        other = means[against].sort_index()
-        rows = [
-            {"budget": budget, "error": error, "speed_up": theory.speed_up(error, budget, other.index, other)}
-            for budget, error in means[arm].sort_index().items()
-        ]
+        rng = np.random.default_rng(0)
+        means = {budget: self._drawn(budget, arm, against, draws, rng) for budget in sorted(self.runs.budget.unique())}
+        rival = {budget: of_two[:, 1] for budget, of_two in means.items() if np.isfinite(of_two[0, 1])}
+        rows = []
+        for budget, reached in ((budget, of_two[:, 0]) for budget, of_two in means.items()):
+            if np.isfinite(reached[0]):
+                curves = zip(reached, np.transpose(list(rival.values())), strict=True)
+                factor, *again = (theory.speed_up(error, budget, list(rival), curve) for error, curve in curves)
+                # of the factors themselves, because between a number and infinity there is no quantile
+                low, high = np.quantile(again, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
+                rows.append({"budget": budget, "error": reached[0], "speed_up": factor, "low": low, "high": high})
         return pd.DataFrame(rows)
+
+    def _drawn(
+        self, budget: float, arm: str, against: str, draws: int, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Mean errors of two arms, draws x 2: of all seeds first, then of seeds drawn with replacement."""
+        errors = self.errors(budget).reindex(columns=[arm, against]).to_numpy()
+        count = len(errors)
+        rows = np.vstack([np.arange(count), rng.integers(count, size=(draws, count))])
+        return errors[rows].mean(axis=1)
 
 
 def _interval(values: pd.Series) -> tuple[float, float]:
