@@ -329,16 +329,14 @@ _ENTRIES = {  # arm of a recorded race -> entry of the explorer
     "constant": "constant",
     "constant, tail averaged": "constant",
     "steps x 0.1": "piecewise_constant",
-    "line": "linear",
     "linear decay": "linear",
     "cosine": "cosine",
     "WSD": "wsd",
     "1cycle": "one_cycle",
     "1cycle, momentum cycled": "one_cycle",
-    "1cycle, peak at 30 %": "one_cycle",
     "1cycle, three phases": "one_cycle",
 }
-_NAMES = {"line": "linear decay", "steps x 0.1": "two drops to a tenth"}
+_NAMES = {"steps x 0.1": "two drops to a tenth"}
 
 
 def measured() -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def small() -> Experiment:
     task = dataclasses.replace(
         whole.task, dataset="digits_rgb", network="mlp", train=256, test=100, validation=64, batch_size=64
     )
-    less = {"arms": ("constant", "line"), "budgets": (1, 2), "lrs": (0.01, 0.016), "seeds": 2, "tune_seeds": 1}
+    less = {"arms": ("constant", "linear decay"), "budgets": (1, 2), "lrs": (0.01, 0.016), "seeds": 2, "tune_seeds": 1}
     return dataclasses.replace(whole, task=task, **less)
 
 
@@ -188,7 +188,7 @@ def test_the_command_tries(tmp_path) -> None:
     options = {"cwd": ROOT, "env": {**os.environ, "COURSE_BUDGET": "smoke"}, "capture_output": True, "text": True}
     tried = subprocess.run(whole, **options)
     assert tried.returncode == 0, tried.stderr
-    assert "1cycle, peak at 30 %" in tried.stdout
+    assert "1cycle, momentum cycled" in tried.stdout
     assert "test error" in tried.stdout
 
 

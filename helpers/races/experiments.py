@@ -49,13 +49,11 @@ def _linear(updates: int) -> schedules.Schedule:
 SHAPES: dict[str, Shape] = {
     "constant": lambda updates: schedules.constant(1.0),
     "steps x 0.1": _steps,
-    "line": _linear,
     "linear decay": _linear,
     "cosine": lambda updates: schedules.cosine(1.0, updates),
     "WSD": _cool_at_last,
     "1cycle": lambda updates: schedules.one_cycle(1.0, updates, momentum=None),
     "1cycle, momentum cycled": lambda updates: schedules.one_cycle(1.0, updates),
-    "1cycle, peak at 30 %": lambda updates: schedules.one_cycle(1.0, updates, momentum=None),
     "1cycle, three phases": lambda updates: schedules.one_cycle(
         1.0, updates, pct_start=0.45, three_phase=True, anneal="linear", momentum=None
     ),
@@ -72,16 +70,14 @@ ARMS: dict[str, Shape | Arm] = SHAPES | {
     "constant, fresh statistics": Arm(SHAPES["constant"], fresh=True),
     "constant, tail averaged": Arm(SHAPES["constant"], tail=0.2),
 }
-CPU_ARMS = (
-    "constant",
+_PLAIN_ARMS = ("constant", "steps x 0.1", "linear decay", "cosine", "WSD", "1cycle", "1cycle, momentum cycled")
+_CIFAR_ARMS = (
+    *_PLAIN_ARMS,
+    "1cycle, three phases",
+    "linear decay, warmup 20 %",
     "constant, fresh statistics",
     "constant, tail averaged",
-    "steps x 0.1",
-    "line",
-    "1cycle, peak at 30 %",
-    "1cycle, three phases",
 )
-GPU_ARMS = (*CPU_ARMS, "cosine")
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ class Experiment:
     lrs: tuple[float, ...]
     seeds: int
     tune_seeds: int = 0
-    reference: str = "line"
+    reference: str = "linear decay"
     framework: str = "torch"
 
     def race(self, store: Path | None = None, jobs: int | None = None) -> Race:
@@ -143,7 +139,6 @@ def _grid(low: float, count: int) -> tuple[float, ...]:
     return tuple(round(low * 1.6**power, 4) for power in range(count))
 
 
-_PLAIN_ARMS = ("constant", "steps x 0.1", "linear decay", "cosine", "WSD", "1cycle", "1cycle, momentum cycled")
 _MLP = Task("mnist", "mlp", batch_size=128)
 _CNN = Task("mnist", "cnn", train=20_000, batch_size=128)
 _TEXT = Task(
@@ -161,13 +156,13 @@ _WARMUPS = ("linear decay", "linear decay, warmup 5 %", "linear decay, warmup 20
 
 _BOTH = {
     "cifar10_cpu": Experiment(
-        "CIFAR-10, narrow ResNet-9, on a CPU", _CPU, CPU_ARMS, (0.5, 1, 2, 4), _grid(0.64, 3), seeds=5, tune_seeds=2
+        "CIFAR-10, narrow ResNet-9, on a CPU", _CPU, _CIFAR_ARMS, (0.5, 1, 2, 4), _grid(0.64, 3), seeds=8, tune_seeds=2
     ),
     "cifar10_gpu": Experiment(
-        "CIFAR-10, ResNet-9, on a GPU", _GPU, GPU_ARMS, (5, 10, 20, 40), _grid(0.25, 4), seeds=10, tune_seeds=3
+        "CIFAR-10, ResNet-9, on a GPU", _GPU, _CIFAR_ARMS, (5, 10, 20, 40), _grid(0.25, 4), seeds=10, tune_seeds=3
     ),
     "cifar10_resnet20": Experiment(
-        "CIFAR-10, ResNet-20, on a GPU", _RESNET20, GPU_ARMS, (10, 20, 40, 80), _grid(0.1, 4), seeds=5, tune_seeds=3
+        "CIFAR-10, ResNet-20, on a GPU", _RESNET20, _CIFAR_ARMS, (10, 20, 40, 80), _grid(0.1, 4), seeds=5, tune_seeds=3
     ),
     "cifar10_94": Experiment(
         "CIFAR-10, the recipe of D. Page's DAWNBench entry: ResNet-9, 24 epochs, peak 0.4",
@@ -180,7 +175,7 @@ _BOTH = {
     ),
 }
 _IN_KERAS: dict[str, dict[str, Any]] = {  # where Keras runs less of it
-    "cifar10_cpu": {"arms": ("constant", "line", "1cycle, peak at 30 %"), "budgets": (0.5, 1, 2), "seeds": 3}
+    "cifar10_cpu": {"arms": ("constant", "linear decay", "1cycle"), "budgets": (0.5, 1, 2), "seeds": 3}
 }
 EXPERIMENTS: dict[str, Experiment] = {
     "mnist_mlp": Experiment(
@@ -191,7 +186,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         _grid(0.05, 3),
         seeds=8,
         tune_seeds=2,
-        reference="linear decay",
     ),
     "mnist_cnn": Experiment(
         "MNIST, a CNN with BatchNorm",
@@ -201,7 +195,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         _grid(0.05, 3),
         seeds=8,
         tune_seeds=2,
-        reference="linear decay",
     ),
     "language_model": Experiment(
         "Python source code, a Transformer of 116 thousand weights",

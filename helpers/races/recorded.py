@@ -9,7 +9,7 @@
 A record holds every run with what the run itself says: device, versions, data source, date, seconds, seed.
 
 >>> load("cifar10_cpu_torch").race.reference
-'line'
+'linear decay'
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ __all__ = ["SEEDS", "WORKLOADS", "Workload", "as_markdown", "shown", "table", "v
 SEEDS = 8  # fewer say too little about a difference
 LEVEL = 0.05  # of Holm's p
 REFERENCE = "linear decay"
-ALSO_CALLED = {"line": REFERENCE, "1cycle, peak at 30 %": "1cycle"}  # in older records
 SCHEDULES = (  # in the order of the table
     REFERENCE,
     "cosine",
@@ -68,8 +67,7 @@ class Workload:
         """
         if self.beside and arm + self.beside in arms:
             return f"{arm}, no warmup"
-        arm = arm.removesuffix(self.beside)
-        return ALSO_CALLED.get(arm, arm)
+        return arm.removesuffix(self.beside)
 
 
 WORKLOADS = (
