@@ -36,13 +36,6 @@ def range_tests(draw: st.DrawFn) -> tuple:
 
 
 @st.composite
-def races(draw: st.DrawFn) -> tuple:
-    budgets = draw(sorted_lists(st.floats(1, 100).map(lambda budget: round(budget, 1)), least=2))
-    errors = draw(sorted_lists(st.floats(1, 50).map(lambda error: round(error, 1)), len(budgets), len(budgets)))
-    return draw(st.floats(0.5, 60)), draw(st.floats(0.1, 100)), budgets, errors[::-1]
-
-
-@st.composite
 def grids(draw: st.DrawFn) -> tuple:
     lowest, factor, count = draw(st.floats(0.001, 1)), draw(st.floats(1.1, 10)), draw(st.integers(2, 6))
     errors = draw(st.permutations([3.0 + i / 10 for i in range(count)]))
@@ -67,7 +60,7 @@ DRAWN = {
     "round_wave": rising(RATES, RATES, st.integers(1, 30)),
     "three_phases_by_hand": st.tuples(RATES, PHASES).map(lambda c: (c[0], *c[1])),
     "momentum_read_back": st.tuples(RATES, RATES, RATES, RATES, RATES),
-    "speed_up_by_hand": races(),
+    "updates_to_forget": st.tuples(st.floats(0.5, 0.9995), SHARES),
     "warmup_share": st.tuples(WHOLE, WHOLE).filter(lambda c: c[1] < c[0]),
     "annealing_area": st.tuples(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=8), st.floats(0.01, 0.99)),
     "next_rate": grids(),

@@ -118,18 +118,6 @@ class ARun:
     learning_rates = schedules.linear(0.1, 0.0, 30)(np.arange(30)).tolist()
 
 
-def factor(error, budget, budgets, errors):
-    """Found by bisection, not by interpolation the other way."""
-    if not min(errors) <= error <= max(errors):
-        return 0
-    low, high = budgets[0], budgets[-1]
-    for _ in range(100):
-        middle = np.sqrt(low * high)
-        at_middle = np.exp(np.interp(np.log(middle), np.log(budgets), np.log(errors)))
-        low, high = (middle, high) if at_middle > error else (low, middle)
-    return middle / budget
-
-
 def area(rates, memory):
     """As the paper writes it: over all updates i, over all falls k before."""
     falls = [0.0, *(before - now for before, now in itertools.pairwise(rates))]
@@ -195,10 +183,12 @@ RIGHT = {
     "warm_stable_decay": warm_stable_decay,
     "memory_of_squares": ("same", [2.81, 2.92, 2.94, 2.84], [2.88, 2.93, 2.89, 2.85]),
     "times_fewer": (9.14, 2.29),
-    "run_of_2017": schedules.cyclic(0.1, 3.0, 5_000).with_momentum(0.9),
-    "speed_up_by_hand": factor,
-    "flat_curves": 1.524,
-    "a_jump": "b",
+    "cycle_of_2017": lambda optimizer: torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda k: 1 + 29 * (1 - abs(k / 100 - 1))
+    ),
+    "updates_to_forget": lambda keep, part: np.log2(part) / np.log2(keep),
+    "flat_curves": 1.5173,
+    "longer_average": ("higher", [52.1, 53.0, 51.2, 52.6], [61.0, 63.1, 60.2, 64.0]),
     "updates_spent": (70_000, 46_000),
     "warmup_share": lambda total, w: (
         sum(((k + 1) / w) ** 2 for k in range(w)) / sum(min(1, (k + 1) / w) ** 2 for k in range(total))

@@ -1,42 +1,29 @@
-"""Lesson 12, super-convergence: updates and epochs, the run of 2017, reading a speed-up, flat curves, a jump."""
+"""Lesson 12, super-convergence: updates and epochs, the cycle of 2017, how long an average remembers, flat curves."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
-import numpy as np
-
-from ..schedules import Schedule, cyclic, linear, one_cycle, warmup
-from ..theory import speed_up
-from .kinds import Choice, Exercise, Function, Mistake, Numbers
-from .practice import ScheduleAnswer
+from ..schedules import cyclic
+from .kinds import Exercise, Function, Mistake, Numbers
+from .practice import Prediction, SchedulerAnswer
 
 
-def _triangle(half: int = 5000) -> Schedule:
-    return warmup(0.1, 3.0, half).then(linear(3.0, 0.1, half))
+def _left(keep: float, part: float) -> float:
+    return math.log(part) / math.log(keep)
 
 
-Row = list[float]
+def _cycle(optimizer: Any, low: float = 0.1, high: float = 3.0, up: int = 100, *, momentum: bool = False) -> Any:
+    from torch.optim.lr_scheduler import CyclicLR
+
+    return CyclicLR(optimizer, low, high, step_size_up=up, cycle_momentum=momentum)
 
 
-def _factor(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
-    return float(np.nan_to_num(speed_up(error, budget, rival_budgets, rival_errors)))
+def _one_cycle(optimizer: Any) -> Any:
+    from torch.optim.lr_scheduler import OneCycleLR
 
-
-def _held_beyond(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
-    return _factor(float(np.clip(error, min(rival_errors), max(rival_errors))), budget, rival_budgets, rival_errors)
-
-
-def _on_plain_axes(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
-    if not min(rival_errors) <= error <= max(rival_errors):
-        return 0.0
-    return float(np.interp(error, rival_errors[::-1], rival_budgets[::-1])) / budget
-
-
-def _wrong_way_round(error: float, budget: float, rival_budgets: Row, rival_errors: Row) -> float:
-    if not min(rival_errors) <= error <= max(rival_errors):
-        return 0.0
-    return math.exp(np.interp(math.log(error), np.log(rival_errors), np.log(rival_budgets))) / budget
+    return OneCycleLR(optimizer, 3.0, 200, pct_start=0.5, anneal_strategy="linear", cycle_momentum=False, div_factor=30)
 
 
 EXERCISES: tuple[Exercise, ...] = (
@@ -53,84 +40,96 @@ EXERCISES: tuple[Exercise, ...] = (
             Mistake((7 / 64, 7 / 16), "that is the fraction; asked is how many times fewer, so turn it round"),
         ),
     ),
-    ScheduleAnswer(
-        "run_of_2017",
-        "0.1 to 3 at update 5,000 and back to 0.1 at 10,000, momentum held at 0.9.",
-        "one triangle. What PyTorch calls OneCycleLR came later, falls to almost 0, and cycles momentum.",
-        expected=_triangle().with_momentum(0.9),
-        updates=9_996,  # what comes after update 10,000 is not asked
+    SchedulerAnswer(
+        "cycle_of_2017",
+        "With PyTorch's schedulers, the cycle of 2017 in 200 updates: 0.1 to 3 at update 100 and back, momentum 0.9.",
+        "One triangle, and a momentum that stays. OneCycleLR came later: it falls to almost 0 and cycles momentum.",
+        expected=cyclic(0.1, 3.0, 100).with_momentum(0.9),
+        updates=200,
         mistakes=(
             Mistake(
-                one_cycle(3.0, 10_000, pct_start=0.5, div_factor=30.0, anneal="linear").with_momentum(0.9),
-                "close: but this ends near 0, and the run of 2017 ended at 0.1",
+                lambda optimizer: _cycle(optimizer, momentum=True),
+                "the rate is right; momentum now runs from 0.9 to 0.8 and back, because cycle_momentum is True "
+                "unless you say otherwise",
             ),
             Mistake(
-                cyclic(0.1, 3.0, 10_000).with_momentum(0.9),
-                "step_size_up is half a cycle: with 10,000 the run would end at the peak",
+                lambda optimizer: _cycle(optimizer, up=200),
+                "step_size_up is half a cycle: with 200 the run ends at the peak",
             ),
             Mistake(
-                cyclic(0.1, 3.0, 5_000, momentum=(0.85, 0.95)),
-                "the learning rate is right; momentum did not cycle in 2017, it was 0.9 throughout",
+                lambda optimizer: _cycle(optimizer, up=50),
+                "those are two cycles: one, with its peak at 100, is asked for",
             ),
-            Mistake(
-                cyclic(0.1, 3.0, 2_500).with_momentum(0.9),
-                "those are two cycles: one, with its peak at 5,000, is asked for",
-            ),
+            Mistake(_one_cycle, "close: but this ends near 0, and the run of 2017 ended at 0.1"),
         ),
     ),
     Function(
-        "speed_up_by_hand",
-        "factor(error, budget, rival_budgets, rival_errors): how many times as long the rival must train; 0 if unknown",
-        "a factor is read off the rival's curve, and only where there is a curve.",
-        parameters=("error", "budget", "rival_budgets", "rival_errors"),
-        reference=_factor,
+        "updates_to_forget",
+        "updates_to_forget(keep, part): after how many updates is `part` of an old value left in a moving average?",
+        "keep ** n = part, so n = ln(part) / ln(keep): about ln(1 / part) times 1 / (1 - keep).",
+        parameters=("keep", "part"),
+        reference=_left,
+        tolerance=1e-4,
         cases=(
-            (20.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (20.0, 2.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (15.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (40.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (10.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (5.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (50.0, 1.0, [1.0, 2.0, 4.0], [40.0, 20.0, 10.0]),
-            (30.0, 0.5, [1.0, 2.0], [40.0, 20.0]),
-            (6.0, 10.0, [10.0, 20.0, 40.0, 80.0], [9.0, 8.0, 5.0, 4.5]),
-            (4.6, 30.0, [10.0, 20.0, 40.0, 80.0], [9.0, 8.0, 5.0, 4.5]),
-            (4.0, 30.0, [10.0, 20.0, 40.0, 80.0], [9.0, 8.0, 5.0, 4.5]),
+            (0.95, 0.01),
+            (0.999, 0.01),
+            (0.9, 0.5),
+            (0.99, 0.001),
+            (0.5, 0.25),
+            (0.997, 0.9),
+            (0.8, 0.05),
         ),
         mistakes=(
             Mistake(
-                _held_beyond,
-                "np.interp holds the last value beyond the curve: return 0 where the rival never had that error",
+                lambda keep, part: math.log(1 / part) / (1 - keep),
+                "close for a long memory: 1 / (1 - keep) stands for -1 / ln(keep). Solve keep ** n = part exactly",
             ),
             Mistake(
-                lambda error, budget, budgets, errors: _factor(error, 1.0, budgets, errors),
-                "that is how long the rival must train: divide by `budget` for how many times as long",
+                lambda keep, part: math.log(1 - part) / math.log(keep),
+                "that is when all but `part` is left: asked is when `part` is",
             ),
-            Mistake(_on_plain_axes, "straight lines on *logarithmic* axes: take logarithms of both, and back"),
-            Mistake(_wrong_way_round, "np.interp wants rising x, and errors fall: turn both lists around"),
+            Mistake(
+                lambda keep, part: math.log(keep) / math.log(part),
+                "upside down: keep ** n = part, so n times ln(keep) is ln(part)",
+            ),
+            Mistake(
+                lambda keep, part: _left(keep, part) / 2,
+                "that is when `part` is left of the excess *loss*, which goes with the square of what is asked for: "
+                "what is left of an old value in the average",
+            ),
         ),
     ),
     Numbers(
         "flat_curves",
-        "Slope 0.25, nine tenths of the error: how many times as long must the other train?",
-        "(1 / 0.9) to the power 1 / 0.25, 1.52: on a flat curve small differences become large factors.",
-        expected=(1 / 0.9) ** 4,
+        "Both errors fall like T ** -0.2, A's is 8 % lower: how many times as long must B train?",
+        "(1 / 0.92) to the power 1 / 0.2, 1.52: on a flat curve small differences become large factors.",
+        expected=(1 / 0.92) ** 5,
         tolerance=0.002,
         mistakes=(
-            Mistake(1 / 0.9, "that would be the factor on a curve of slope 1; here it is 0.25"),
-            Mistake((1 / 0.9) ** 0.25, "the exponent is 1 / slope: solve c_B (sT)^-a = c_A T^-a for s"),
-            Mistake(0.9**4, "upside down: B needs longer, so the factor is above 1"),
-            Mistake(1.1**4, "A's 0.9 of B means that B is at 1 / 0.9 = 1.11 of A, not at 1.1"),
+            Mistake(1 / 0.92, "that would be the factor on a curve of slope 1; here it is 0.2"),
+            Mistake((1 / 0.92) ** 0.2, "the exponent is 1 / slope: solve c_B (sT)^-a = c_A T^-a for s"),
+            Mistake(0.92**5, "upside down: B needs longer, so the factor is above 1"),
+            Mistake(1.08**5, "A's 0.92 of B means that B is at 1 / 0.92 = 1.087 of A, not at 1.08"),
         ),
     ),
-    Choice(
-        "a_jump",
-        "Test accuracy jumps at the drop, the training loss does not move: what first?",
-        "the cheapest explanation first: the same weights, tested with statistics of their own.",
-        expected="b",
+    Prediction(
+        "longer_average",
+        "A whole cycle, tested with averages that keep 0.9, and with averages that keep 0.99: the test error, by seed.",
+        "Training is the same, bit by bit; the longer average still holds statistics of weights from the high part of "
+        "the cycle (and, in a short run, the zeros and ones that it began with). A rate that ends near zero helps only "
+        "an average that forgets within the end. Recompute the statistics, and both errors are one.",
+        expected="higher",
+        example=([52.1, 53.0, 51.2, 52.6], [61.0, 63.1, 60.2, 64.0]),
         mistakes=(
-            Mistake("a", "weights that are better should show in the training loss too; first rule out the averages"),
-            Mistake("c", "perhaps, but not before you know whether anything but the averages has changed"),
+            Mistake(
+                ("same",),
+                "The weights are the same. But how many updates long is the end of the cycle, where the rate is small, "
+                "and how many does an average remember that keeps 0.99?",
+            ),
+            Mistake(
+                ("lower",),
+                "A longer average has less noise, true. Which weights do the batches belong to that it averages over?",
+            ),
         ),
     ),
 )

@@ -96,7 +96,7 @@ class SchedulerAnswer(Exercise):
     Parameters
     ----------
     expected : Schedule
-        What the optimizer should hold, update by update.
+        What the optimizer should hold, update by update: the rate; and the momentum, where the schedule has one.
     updates : int
         How many are made, with a step of the scheduler between two of them.
 
@@ -111,39 +111,46 @@ class SchedulerAnswer(Exercise):
 
     def judge(self, answer: Any) -> None:
         must_be_callable(answer)
-        got, expected = self._rates(answer), self.expected(np.arange(self.updates))
+        got, expected = self._used(answer), self._meant()
         if self._agree(got, expected):
             return
         for mistake in self.mistakes:
-            if self._agree(got, self._rates(mistake.answer)):
+            if self._agree(got, self._used(mistake.answer)):
                 raise Problem(mistake.hint)
         if len(got) < self.updates:
             raise Problem(f"your scheduler refuses to go on after {len(got)} of {self.updates} updates")
-        raise Problem(diagnose(got, expected, self.updates))
+        for used, meant, what in zip(got.T, expected.T, ("learning rate", "momentum"), strict=False):
+            if not same(used, meant):
+                raise Problem(diagnose(used, meant, self.updates, what))
 
     @staticmethod
     def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
         """Up to rounding: some schedulers multiply the rate at every step, others use the formula."""
         return len(one) == len(other) and same(one, other)
 
-    def _rates(self, attach: Any) -> NDArray[np.float64]:
-        """What the optimizer holds at each update; shorter when the scheduler refuses to go on."""
+    def _meant(self) -> NDArray[np.float64]:
+        k, momentum = np.arange(self.updates), self.expected.momentum
+        return np.column_stack([self.expected(k)] if momentum is None else [self.expected(k), momentum(k)])
+
+    def _used(self, attach: Any) -> NDArray[np.float64]:
+        """What the optimizer holds at each update, a row each; fewer when the scheduler refuses to go on."""
         import torch
 
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
-        scheduler, rates = call(attach, optimizer), list[float]()
+        names = ("lr",) if self.expected.momentum is None else ("lr", "momentum")
+        scheduler, used = call(attach, optimizer), list[list[float]]()
         if scheduler is None:
             raise Blank
         if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
             raise Problem(f"a scheduler of torch.optim.lr_scheduler is asked for, your function returns {scheduler!r}")
         for _ in range(self.updates):
-            rates.append(float(optimizer.param_groups[0]["lr"]))
+            used.append([float(optimizer.param_groups[0][name]) for name in names])
             optimizer.step()
             try:
                 scheduler.step()
             except (ValueError, IndexError):  # it counts its steps, or looks them up in a list
                 break
-        return np.array(rates)
+        return np.array(used)
 
 
 @dataclass(frozen=True)
