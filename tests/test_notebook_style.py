@@ -40,7 +40,7 @@ ALONE = """try:
 except ImportError:
     raise SystemExit("""
 # the phenomenon first, each framework's own way, who uses it
-NEW_FORM = {f"{number:02d}" for number in range(19)} - {"12", "17"}
+NEW_FORM = {f"{number:02d}" for number in range(19)} - {"17"}
 
 
 def name(path: Path) -> str:

@@ -589,6 +589,12 @@ def test_the_interval_of_a_speed_up_holds_the_luck_of_the_seeds() -> None:
     np.testing.assert_allclose(same.speed_up, 1)
 
 
+def test_a_seed_that_diverged_is_in_neither_curve_of_a_speed_up() -> None:
+    slow = {1.0: [9.0, 8.0, 8.0], 4.0: [4.0, 4.0, 4.0]}
+    race = Race(frame({"slow": slow, "fast": {1.0: [None, 4.0, 4.0]}}), "slow")
+    assert race.speed_up("fast", "slow").speed_up.tolist() == pytest.approx([4.0])
+
+
 def test_divergences_are_counted_and_not_averaged() -> None:
     runs = frame({"a": {1.0: [2.0, None, 4.0]}, "b": {1.0: [1.0, 1.0, 1.0]}})
     tuned = frame({"a": {1.0: [2.0]}, "b": {1.0: [None]}}, stage="tune")

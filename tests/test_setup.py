@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from tests.notebook_tools import README_FIGURE, README_LESSON, pictures
+from tests.notebook_tools import README_FIGURE, README_LESSON, README_PICTURE, pictures
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -316,7 +316,7 @@ def test_the_readme_says_how_long_a_lesson_takes(lesson: Path) -> None:
 
 
 def test_the_readme_figure_is_the_one_in_the_lesson() -> None:
-    assert README_FIGURE.read_bytes() == pictures(nbformat.read(README_LESSON, as_version=4))[2]
+    assert README_FIGURE.read_bytes() == pictures(nbformat.read(README_LESSON, as_version=4))[README_PICTURE]
     assert README_FIGURE.relative_to(ROOT).as_posix() in README
 
 

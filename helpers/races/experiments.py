@@ -196,6 +196,14 @@ EXPERIMENTS: dict[str, Experiment] = {
         seeds=8,
         tune_seeds=2,
     ),
+    "cifar10_untuned": Experiment(
+        "CIFAR-10, narrow ResNet-9, on a CPU, at a rate that nobody looked for",
+        _CPU,
+        ("linear decay",),
+        (0.5, 1, 2, 4),
+        (0.05,),
+        seeds=8,
+    ),
     "language_model": Experiment(
         "Python source code, a Transformer of 116 thousand weights",
         _TEXT,

@@ -241,8 +241,12 @@ class Race:
     def _drawn(
         self, budget: float, arm: str, against: str, draws: int, rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Mean errors of two arms, draws x 2: of all seeds first, then of seeds drawn with replacement."""
-        errors = self.errors(budget).reindex(columns=[arm, against]).to_numpy()
+        """Mean errors of two arms, draws x 2: of all seeds first, then of seeds drawn with replacement.
+
+        NaN for an arm without this budget; a seed that diverged in either is left out of both.
+        """
+        of_two = self.errors(budget).reindex(columns=[arm, against])
+        errors = of_two.dropna(subset=[name for name in of_two if of_two[name].notna().any()]).to_numpy()
         count = len(errors)
         rows = np.vstack([np.arange(count), rng.integers(count, size=(draws, count))])
         return errors[rows].mean(axis=1)
