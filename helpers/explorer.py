@@ -345,14 +345,15 @@ def measured() -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For each race a ``workload`` sentence and ``rows``: entry, arm, epochs, seeds, test ``error`` in % (or a loss:
+        For each race with tuned rates a ``workload`` sentence and ``rows``: entry, arm, epochs, seeds, test ``error`` in % (or a loss:
         its ``unit``), ``difference`` to linear decay with its 95 % ``margin`` (None for linear decay itself).
     """
     from .races import experiments, recorded
 
     found = []
-    for name in sorted(experiments.EXPERIMENTS):
-        if (recorded.RESULTS / f"{name}.json").exists():
+    for name, experiment in sorted(experiments.EXPERIMENTS.items()):
+        # where nothing was tuned, a schedule was not measured but a rate
+        if len(experiment.lrs) > 1 and (recorded.RESULTS / f"{name}.json").exists():
             record = recorded.load(name)
             title, source = record.provenance["title"].replace(", in Keras", ""), record.race.source
             told = [title, source, record.provenance["framework"]]
