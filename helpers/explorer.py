@@ -345,8 +345,9 @@ def measured() -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For each race with tuned rates a ``workload`` sentence and ``rows``: entry, arm, epochs, seeds, test ``error`` in % (or a loss:
-        its ``unit``), ``difference`` to linear decay with its 95 % ``margin`` (None for linear decay itself).
+        For each race with tuned rates a ``workload`` sentence and ``rows``: entry, arm, epochs, seeds, test ``error``
+        in % (or a loss: its ``unit``), ``difference`` to linear decay with its 95 % ``margin`` (None for linear decay
+        itself).
     """
     from .races import experiments, recorded
 
