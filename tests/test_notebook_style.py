@@ -111,6 +111,14 @@ def test_cells_suit_a_strict_comparison(path: Path) -> None:
 
 
 @every_notebook
+def test_cells_that_load_data_may_say_that_they_have_a_stand_in(path: Path) -> None:
+    """Where nothing can be downloaded, `data.load` prints a line that the stored outputs do not have."""
+    for cell in code_cells(read(path)):
+        if re.search(r"data\.load\(\"(mnist|cifar10)\"|\.data\(final=", cell.source):
+            assert "nbval-ignore-output" in tags(cell), cell.source
+
+
+@every_notebook
 def test_every_picture_has_a_description_and_its_caption_below(path: Path) -> None:
     for cell in code_cells(read(path)):
         for output, below in itertools.pairwise([*cell.outputs, {}]):
